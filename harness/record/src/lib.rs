@@ -1,0 +1,80 @@
+//! The file formats of a measurement, and nothing that measures.
+//!
+//! A measurement is a directory: `run.json` ([`Record`]: environment, plan,
+//! order, results) and `samples.csv` (one [`Sample`] a row, appended and
+//! flushed as it is taken). Everything that draws or compares reads these
+//! types only, so a record can be read on a machine that could not take it.
+
+mod directory;
+mod environment;
+mod plan;
+mod result;
+mod sample;
+
+pub use directory::{Error, RecordDirectory, SampleWriter};
+pub use environment::{Cpu, Environment, SeccompState};
+pub use plan::{Hooks, ModePlan, Pin, Plan, Slot, WorkloadPlan};
+pub use result::{
+    ContextSwitches, Distribution, FilterSummary, Ratio, ResultRow, StopCounts, TimeMeasure,
+};
+pub use sample::{Sample, SampleStatus};
+
+use serde::{Deserialize, Serialize};
+
+/// Version of the formats in this crate; raised when a field changes meaning
+/// or disappears, not when one is added.
+pub const SCHEMA_VERSION: u32 = 1;
+
+/// What `run.json` holds.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Record {
+    /// [`SCHEMA_VERSION`] of the writer.
+    pub schema_version: u32,
+    /// The program that measured.
+    pub harness: Provenance,
+    /// The exact command line, a word an element.
+    pub command: Vec<String>,
+    /// Start of the measurement, RFC 3339, UTC.
+    pub started_at: String,
+    /// End of the measurement, RFC 3339, UTC; absent while it goes on.
+    pub finished_at: Option<String>,
+    /// How the measurement ended.
+    pub state: State,
+    /// The machine it was taken on.
+    pub environment: Environment,
+    /// What was to be measured, in which order.
+    pub plan: Plan,
+    /// One row for each workload and mode, in plan order.
+    pub results: Vec<ResultRow>,
+    /// What a reader must know before trusting the numbers, a sentence each.
+    pub warnings: Vec<String>,
+}
+
+/// The program that took a record.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Provenance {
+    /// Package version.
+    pub version: String,
+    /// Version-control revision it was built from, where known.
+    pub revision: Option<String>,
+}
+
+/// How a measurement ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "status")]
+pub enum State {
+    /// Not ended yet, or the harness was killed.
+    Running,
+    /// Every planned sample was taken.
+    Complete,
+    /// Stopped by a signal before the end; the rows taken are whole.
+    Interrupted {
+        /// The signal's number.
+        signal: i32,
+    },
+    /// Stopped by an error before the end; the rows taken are whole.
+    Failed {
+        /// The error.
+        reason: String,
+    },
+}

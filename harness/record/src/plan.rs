@@ -1,0 +1,104 @@
+//! What was to be measured, and in which order.
+
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// The whole plan of a measurement.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Plan {
+    /// Seed of the order, the environment padding and the workloads.
+    pub seed: u64,
+    /// Counted runs of each workload under each mode.
+    pub runs: u32,
+    /// Uncounted runs before them.
+    pub warmup: u32,
+    /// Whether a command may end otherwise than with 0.
+    pub ignore_failure: bool,
+    /// The workloads, in the order they are measured.
+    pub workloads: Vec<WorkloadPlan>,
+    /// The modes, in the order they are reported.
+    pub modes: Vec<ModePlan>,
+    /// Shell commands around the runs.
+    pub hooks: Hooks,
+    /// The order of the runs as planned: blocks one after the other, each a
+    /// random permutation of the available modes followed by its reverse.
+    pub order: Vec<Slot>,
+}
+
+/// One workload of a plan.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct WorkloadPlan {
+    /// Name in the registry, or `command` for a program of the user's.
+    pub name: String,
+    /// The command line that is executed, a word an element.
+    pub command: Vec<String>,
+    /// The trace set, as written.
+    pub trace: String,
+    /// Where tracer and tracees run.
+    pub pin: Pin,
+    /// Whether the workload times its own loop, so that ratios compare loops
+    /// and not whole executions.
+    pub times_itself: bool,
+    /// Operations that its own loop makes in one execution, where it has one.
+    pub operations: Option<u64>,
+    /// Calls the workload says it makes in one execution, by name, start-up of
+    /// its processes included; `None` where it makes no statement.
+    pub stated_calls: Option<BTreeMap<String, u64>>,
+    /// Traced events expected in one execution under `trace`, where the
+    /// statement determines them.
+    pub stated_traced_events: Option<u64>,
+    /// Programs executed in one execution, where stated.
+    pub stated_execs: Option<u64>,
+    /// Processes and threads created in one execution, where stated.
+    pub stated_tasks: Option<u64>,
+}
+
+/// One mode of a plan.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ModePlan {
+    /// Name in the registry.
+    pub name: String,
+    /// Whether it could run here.
+    pub available: bool,
+    /// Why not, and what to do about it.
+    pub unavailable_reason: Option<String>,
+}
+
+/// Shell commands around the runs, as hyperfine has them; run untraced.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hooks {
+    /// Before all runs of a workload.
+    pub setup: Option<String>,
+    /// Before each run.
+    pub prepare: Option<String>,
+    /// After each run.
+    pub conclude: Option<String>,
+    /// After all runs of a workload.
+    pub cleanup: Option<String>,
+}
+
+/// Where tracer and tracees run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Pin {
+    /// Tracer and tracees on one CPU.
+    SameCore,
+    /// The tracer on one CPU, all tracees on another.
+    Split,
+    /// Wherever the scheduler puts them.
+    None,
+}
+
+/// One planned run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Slot {
+    /// Name of the workload.
+    pub workload: String,
+    /// Name of the mode.
+    pub mode: String,
+    /// Number of the block, from 0, within the workload.
+    pub block: u32,
+    /// Number of the pass, from 0, within the workload: a block has two, the
+    /// permutation and its reverse. Runs of one pass are paired.
+    pub pass: u32,
+}

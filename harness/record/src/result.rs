@@ -1,0 +1,145 @@
+//! The rows of `results[]`: what the samples of one workload under one mode say.
+
+use serde::{Deserialize, Serialize};
+
+/// Estimates for one workload under one mode. Times and counts are per
+/// execution of the workload.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ResultRow {
+    /// Name of the workload.
+    pub workload: String,
+    /// Name of the mode.
+    pub mode: String,
+    /// Whether the mode could run here.
+    pub available: bool,
+    /// Why not, and what to do about it.
+    pub unavailable_reason: Option<String>,
+    /// The trace set, as written.
+    pub trace: String,
+    /// Samples that count.
+    pub samples: u32,
+    /// Samples that were taken but do not count.
+    pub failed_samples: u32,
+    /// Whether every sample did what it must, and as the other modes did;
+    /// `None` where there is nothing to verify against.
+    pub verified: Option<bool>,
+    /// What was verified, or what differed.
+    pub verification: String,
+    /// From the restart into `execve` to the end of the last process of the tree.
+    pub wall_ns: Option<Distribution>,
+    /// The workload's own loop, where it times itself.
+    pub loop_ns: Option<Distribution>,
+    /// User time of all tracees.
+    pub user_ns: Option<Distribution>,
+    /// System time of all tracees.
+    pub sys_ns: Option<Distribution>,
+    /// User and system time of the tracer.
+    pub tracer_cpu_ns: Option<Distribution>,
+    /// Time under this mode divided by time under `none`, paired.
+    pub ratio: Option<Ratio>,
+    /// Stops per execution, medians.
+    pub stops: Option<StopCounts>,
+    /// System calls per execution, median; `None` where the mode cannot know.
+    pub syscalls: Option<u64>,
+    /// System calls of the trace set per execution, median.
+    pub traced_events: Option<u64>,
+    /// System calls per execution that the per-syscall figures divide by: from
+    /// a mode that counts them all, or the workload's statement.
+    pub syscalls_reference: Option<u64>,
+    /// Context switches per execution, medians.
+    pub context_switches: Option<ContextSwitches>,
+    /// (time under this mode − time under `none`) / `syscalls_reference`.
+    pub overhead_ns_per_syscall: Option<Distribution>,
+    /// The same difference divided by the stops of this mode.
+    pub overhead_ns_per_stop: Option<Distribution>,
+    /// The seccomp program of the mode, where it has one.
+    pub filter: Option<FilterSummary>,
+}
+
+/// A median with its interval.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Distribution {
+    /// The median.
+    pub median: f64,
+    /// Lower confidence limit; `None` with too few samples for `level`.
+    pub low: Option<f64>,
+    /// Upper confidence limit; `None` with too few samples for `level`.
+    pub high: Option<f64>,
+    /// Confidence level of the interval, 0 to 1.
+    pub level: f64,
+    /// The smallest sample.
+    pub min: f64,
+    /// The largest sample.
+    pub max: f64,
+}
+
+/// A ratio of times with its interval.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Ratio {
+    /// Hodges–Lehmann estimate over paired samples.
+    pub estimate: f64,
+    /// Lower limit of the signed-rank interval; `None` with too few pairs.
+    pub low: Option<f64>,
+    /// Upper limit of the signed-rank interval; `None` with too few pairs.
+    pub high: Option<f64>,
+    /// Confidence level of the interval, 0 to 1.
+    pub level: f64,
+    /// Pairs it rests on.
+    pub pairs: u32,
+    /// Which time is compared.
+    pub of: TimeMeasure,
+}
+
+/// Which time a ratio compares.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TimeMeasure {
+    /// Whole executions.
+    WallNs,
+    /// The workload's own loop.
+    LoopNs,
+}
+
+/// Stops by kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StopCounts {
+    /// All of them.
+    pub total: u64,
+    /// syscall-enter-stops.
+    pub syscall_enter: u64,
+    /// syscall-exit-stops.
+    pub syscall_exit: u64,
+    /// seccomp-stops.
+    pub seccomp: u64,
+    /// Event stops.
+    pub event: u64,
+    /// signal-delivery-stops.
+    pub signal: u64,
+    /// group-stops.
+    pub group: u64,
+}
+
+/// Context switches by whose they are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ContextSwitches {
+    /// Voluntary, all tracees.
+    pub tracee_voluntary: u64,
+    /// Involuntary, all tracees.
+    pub tracee_involuntary: u64,
+    /// Voluntary, the tracer.
+    pub tracer_voluntary: u64,
+    /// Involuntary, the tracer.
+    pub tracer_involuntary: u64,
+}
+
+/// A mode's seccomp program in short.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FilterSummary {
+    /// Name of the compiler.
+    pub compiler: String,
+    /// Length of the program, instructions.
+    pub instructions: u32,
+    /// Whether the kernel can cache every native number the program allows
+    /// (Linux 5.11, `seccomp_is_const_allow` in `kernel/seccomp.c`).
+    pub cacheable: bool,
+}

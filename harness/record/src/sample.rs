@@ -1,0 +1,92 @@
+//! One row of `samples.csv`: what one sample recorded.
+
+use serde::{Deserialize, Serialize};
+
+/// What one sample recorded.
+///
+/// A sample is `executions` back-to-back runs of the workload in one fresh
+/// process; every time and count below is the total over them. Times are
+/// nanoseconds. A count is empty where the mode cannot know it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Sample {
+    /// Position in the measurement, from 0.
+    pub index: u64,
+    /// Name of the workload.
+    pub workload: String,
+    /// Name of the mode.
+    pub mode: String,
+    /// Number of the block, from 0, within the workload.
+    pub block: u32,
+    /// Number of the pass, from 0, within the workload.
+    pub pass: u32,
+    /// Whether the sample counts.
+    pub status: SampleStatus,
+    /// Why it does not count; empty otherwise.
+    pub error: Option<String>,
+    /// Back-to-back executions in this sample.
+    pub executions: u32,
+    /// Exit code of the (last) execution, where it exited.
+    pub exit_code: Option<i32>,
+    /// Signal that ended the (last) execution, where one did.
+    pub signal: Option<i32>,
+    /// From the restart into `execve` to the end of the last process of the tree.
+    pub wall_ns: u64,
+    /// The workload's own loop, where it times itself.
+    pub loop_ns: Option<u64>,
+    /// User time of all tracees.
+    pub user_ns: u64,
+    /// System time of all tracees.
+    pub sys_ns: u64,
+    /// User time of the tracer.
+    pub tracer_user_ns: u64,
+    /// System time of the tracer.
+    pub tracer_sys_ns: u64,
+    /// Voluntary context switches of all tracees.
+    pub tracee_voluntary: u64,
+    /// Involuntary context switches of all tracees.
+    pub tracee_involuntary: u64,
+    /// Voluntary context switches of the tracer.
+    pub tracer_voluntary: u64,
+    /// Involuntary context switches of the tracer.
+    pub tracer_involuntary: u64,
+    /// All stops the tracer saw.
+    pub stops_total: Option<u64>,
+    /// syscall-enter-stops.
+    pub stops_syscall_enter: Option<u64>,
+    /// syscall-exit-stops.
+    pub stops_syscall_exit: Option<u64>,
+    /// seccomp-stops.
+    pub stops_seccomp: Option<u64>,
+    /// Event stops: fork, vfork, clone, exec, and the first stop of a new tracee.
+    pub stops_event: Option<u64>,
+    /// signal-delivery-stops.
+    pub stops_signal: Option<u64>,
+    /// group-stops.
+    pub stops_group: Option<u64>,
+    /// System calls the tracees entered, all of them.
+    pub syscalls: Option<u64>,
+    /// System calls of the trace set the tracees entered.
+    pub traced_events: Option<u64>,
+    /// Tracees seen: processes and threads, the first one included.
+    pub tracees: Option<u64>,
+    /// Largest resident set of one tracee, KiB.
+    pub max_rss_kib: u64,
+    /// Bytes of padding put into the environment.
+    pub env_padding_bytes: u32,
+    /// CPU time stolen from this virtual machine meanwhile, all CPUs.
+    pub steal_ns: Option<u64>,
+    /// Time in which some task waited for a CPU meanwhile (PSI `cpu some`).
+    pub cpu_pressure_ns: Option<u64>,
+    /// Start, nanoseconds since the measurement's start.
+    pub started_ns: u64,
+}
+
+/// Whether a sample counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SampleStatus {
+    /// Verified; counts.
+    Ok,
+    /// Did something else than it must; kept, never counted.
+    Failed,
+}

@@ -1,0 +1,1 @@
+//! Plain system calls that workloads make.
