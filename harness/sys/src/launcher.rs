@@ -1,0 +1,504 @@
+//! Starts a program so that it can be traced from its first call on.
+//!
+//! `std::process::Command` waits for its child's exec on a close-on-exec pipe,
+//! and a child that a tracer must attach to first would never get there. Here
+//! the child waits for its release, so that the tracer can attach, installs its
+//! filter only then (a traced call without a tracer fails with `ENOSYS`), marks
+//! the start of the traced part with a SIGSTOP of its own, and executes. What
+//! goes wrong on the way is read from a pipe when the child has ended.
+
+use crate::seccomp::{self, SockFilter};
+use crate::{Errno, Tid, affinity, process};
+use std::ffi::{CString, OsStr, OsString, c_char};
+use std::fs::File;
+use std::io::{Read, Write};
+use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+/// A program to execute and the state it starts in. Signal mask and
+/// dispositions are the defaults.
+#[derive(Debug)]
+pub struct Launch<'fd> {
+    program: CString,
+    arguments: Vec<CString>,
+    environment: Vec<CString>,
+    directory: Option<CString>,
+    descriptors: Vec<(BorrowedFd<'fd>, RawFd)>,
+    cpu: Option<u32>,
+}
+
+/// How a program is to be started.
+#[derive(Debug, Clone, Copy)]
+pub enum Start<'f> {
+    /// Nobody traces it; it is killed with its parent.
+    Untraced,
+    /// A tracer attaches before it is released.
+    Traced,
+    /// The same, and it installs a filter on itself before the mark.
+    Filtered(&'f [SockFilter]),
+}
+
+/// Why a program could not be started.
+#[derive(Debug, thiserror::Error)]
+pub enum LaunchError {
+    /// No such program.
+    #[error("{program}: command not found{}", searched(.path.as_ref()))]
+    NotFound {
+        /// The name as given.
+        program: String,
+        /// `PATH`, where it was searched.
+        path: Option<OsString>,
+    },
+    /// The file is there but not executable.
+    #[error("{0}: not an executable file; check its permissions (chmod +x)")]
+    NotExecutable(PathBuf),
+    /// A word or variable cannot be passed to a program.
+    #[error("{0:?} has a NUL byte, which execve(2) cannot pass on")]
+    NulByte(OsString),
+    /// fork(2), pipe(2) failed.
+    #[error("cannot start a process: {operation}: {errno}")]
+    Parent {
+        /// The system call.
+        operation: &'static str,
+        /// Its error.
+        errno: Errno,
+    },
+    /// The child failed before it was the program.
+    #[error("cannot execute {}: {step}: {errno}", .program.display())]
+    Child {
+        /// The program's path.
+        program: PathBuf,
+        /// What the child was doing.
+        step: Step,
+        /// The error.
+        errno: Errno,
+    },
+}
+
+fn searched(path: Option<&OsString>) -> String {
+    path.map_or_else(String::new, |path| format!(" in PATH ({})", path.display()))
+}
+
+/// What a child was doing when it failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Step {
+    /// Putting its descriptors in place.
+    Descriptors = 1,
+    /// Changing to the working directory.
+    Directory,
+    /// Binding itself to a processor.
+    Affinity,
+    /// Asking to be killed with its parent.
+    ParentDeath,
+    /// Setting `no_new_privs`.
+    NoNewPrivs,
+    /// Installing the filter.
+    Filter,
+    /// Marking the start.
+    Mark,
+    /// execve(2).
+    Exec,
+}
+
+impl Step {
+    const ALL: [Self; 8] = [
+        Self::Descriptors,
+        Self::Directory,
+        Self::Affinity,
+        Self::ParentDeath,
+        Self::NoNewPrivs,
+        Self::Filter,
+        Self::Mark,
+        Self::Exec,
+    ];
+}
+
+impl std::fmt::Display for Step {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Descriptors => "dup2(2) of its standard streams",
+            Self::Directory => "chdir(2)",
+            Self::Affinity => "sched_setaffinity(2)",
+            Self::ParentDeath => "prctl(PR_SET_PDEATHSIG)",
+            Self::NoNewPrivs => "prctl(PR_SET_NO_NEW_PRIVS)",
+            Self::Filter => "seccomp(SECCOMP_SET_MODE_FILTER)",
+            Self::Mark => "kill(2)",
+            Self::Exec => "execve(2)",
+        })
+    }
+}
+
+impl<'fd> Launch<'fd> {
+    /// A program by path, or by name in the `PATH` of `environment`, with its
+    /// arguments (the first is `argv[0]`).
+    ///
+    /// # Errors
+    /// [`LaunchError::NotFound`], [`LaunchError::NotExecutable`],
+    /// [`LaunchError::NulByte`].
+    pub fn new<'a>(
+        program: &OsStr,
+        arguments: impl IntoIterator<Item = &'a OsStr>,
+        environment: impl IntoIterator<Item = (OsString, OsString)>,
+    ) -> Result<Self, LaunchError> {
+        let environment: Vec<_> = environment.into_iter().collect();
+        let path = environment
+            .iter()
+            .find(|(name, _)| name == "PATH")
+            .map(|(_, path)| path.as_os_str());
+        let program = resolve(program, path)?;
+        let variables = environment.into_iter().map(|(mut name, value)| {
+            name.push("=");
+            name.push(value);
+            c_string(name)
+        });
+        Ok(Self {
+            program: c_string(program.into_os_string())?,
+            arguments: arguments
+                .into_iter()
+                .map(|word| c_string(word.to_owned()))
+                .collect::<Result<_, _>>()?,
+            environment: variables.collect::<Result<_, _>>()?,
+            directory: None,
+            descriptors: Vec::new(),
+            cpu: None,
+        })
+    }
+
+    /// Starts it in `directory`.
+    ///
+    /// # Errors
+    /// [`LaunchError::NulByte`].
+    pub fn directory(&mut self, directory: &Path) -> Result<&mut Self, LaunchError> {
+        self.directory = Some(c_string(directory.as_os_str().to_owned())?);
+        Ok(self)
+    }
+
+    /// Gives it `descriptor` as number `number`. `descriptor` itself must not
+    /// be a number given away by an earlier call.
+    pub fn descriptor(&mut self, descriptor: BorrowedFd<'fd>, number: RawFd) -> &mut Self {
+        self.descriptors.push((descriptor, number));
+        self
+    }
+
+    /// Binds it to one processor.
+    pub fn pin_to(&mut self, cpu: u32) -> &mut Self {
+        self.cpu = Some(cpu);
+        self
+    }
+
+    /// Forks a child that waits for [`Launched::release`].
+    ///
+    /// The calling process must have a single thread: the child runs Rust code
+    /// after fork(2), which may find a lock held by a thread that is not there.
+    ///
+    /// # Errors
+    /// [`LaunchError::Parent`].
+    pub fn spawn(&self, start: Start<'_>) -> Result<Launched, LaunchError> {
+        let pointers = |strings: &[CString]| -> Vec<*const c_char> {
+            strings
+                .iter()
+                .map(|s| s.as_ptr())
+                .chain([std::ptr::null()])
+                .collect()
+        };
+        let (arguments, environment) = (pointers(&self.arguments), pointers(&self.environment));
+        fork(start, |messages| {
+            self.become_program(start, &arguments, &environment, messages)
+        })
+        .map(|launched| Launched {
+            program: PathBuf::from(OsString::from_vec(self.program.as_bytes().to_vec())),
+            ..launched
+        })
+    }
+
+    fn become_program(
+        &self,
+        start: Start<'_>,
+        arguments: &[*const c_char],
+        environment: &[*const c_char],
+        messages: &mut File,
+    ) -> Result<std::convert::Infallible, (Step, Errno)> {
+        for &(descriptor, number) in &self.descriptors {
+            duplicate(descriptor.as_raw_fd(), number)
+                .map_err(|errno| (Step::Descriptors, errno))?;
+        }
+        if let Some(directory) = &self.directory {
+            nix::unistd::chdir(directory.as_c_str()).map_err(|errno| (Step::Directory, errno))?;
+        }
+        if let Some(cpu) = self.cpu {
+            affinity::pin_to(cpu).map_err(|errno| (Step::Affinity, errno))?;
+        }
+        arrange(start, messages)?;
+        // SAFETY: the program is a C string, both arrays are null-terminated
+        // arrays of pointers to C strings, and all live in `self`.
+        unsafe {
+            libc::execve(
+                self.program.as_ptr(),
+                arguments.as_ptr(),
+                environment.as_ptr(),
+            )
+        };
+        Err((Step::Exec, Errno::last()))
+    }
+}
+
+/// Forks a child that, once released, makes one getppid(2) call and exits
+/// with 0: the least program that shows in which order stops come.
+///
+/// # Errors
+/// [`LaunchError::Parent`].
+pub fn spawn_probe(start: Start<'_>) -> Result<Launched, LaunchError> {
+    fork(start, |messages| {
+        arrange(start, messages)?;
+        let _ = process::parent();
+        exit_now(0)
+    })
+}
+
+/// A child that has not been waited for.
+#[derive(Debug)]
+pub struct Launched {
+    tid: Tid,
+    go: File,
+    messages: File,
+    program: PathBuf,
+}
+
+/// What a child that became its program had to do on the way.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct LaunchReport {
+    /// It had to set `no_new_privs` for its filter.
+    pub no_new_privs: bool,
+}
+
+impl Launched {
+    /// The child.
+    #[must_use]
+    pub fn tid(&self) -> Tid {
+        self.tid
+    }
+
+    /// Lets the child go on.
+    pub fn release(&mut self) {
+        // Fails only when the child is dead, which its wait status tells.
+        let _ = self.go.write_all(&[GO]);
+    }
+
+    /// What the child reported, once it has ended or become its program.
+    ///
+    /// # Errors
+    /// [`LaunchError::Child`].
+    pub fn report(mut self) -> Result<LaunchReport, LaunchError> {
+        let mut report = LaunchReport::default();
+        let mut message = [0; 5];
+        while self.messages.read_exact(&mut message).is_ok() {
+            let [step, errno @ ..] = message;
+            if step == NO_NEW_PRIVS_SET {
+                report.no_new_privs = true;
+            } else if let Some(&step) = Step::ALL.iter().find(|&&known| known as u8 == step) {
+                let errno = Errno::from_raw(i32::from_ne_bytes(errno));
+                return Err(LaunchError::Child {
+                    program: self.program,
+                    step,
+                    errno,
+                });
+            }
+        }
+        Ok(report)
+    }
+}
+
+const GO: u8 = 1;
+/// Exit code of a child that could not become its program, as in a shell.
+const CANNOT_EXECUTE: i32 = 127;
+const NO_NEW_PRIVS_SET: u8 = 0x80;
+
+fn fork(
+    start: Start<'_>,
+    child: impl FnOnce(&mut File) -> Result<std::convert::Infallible, (Step, Errno)>,
+) -> Result<Launched, LaunchError> {
+    let pipe = || {
+        let pair = nix::unistd::pipe2(nix::fcntl::OFlag::O_CLOEXEC);
+        pair.map_err(|errno| LaunchError::Parent {
+            operation: "pipe2(2)",
+            errno,
+        })
+    };
+    let ((go_read, go_write), (messages_read, messages_write)) = (pipe()?, pipe()?);
+    let parent = process::own();
+    // SAFETY: the process has one thread (a condition of the callers), so the
+    // child may run any code until it executes or exits, which it does below.
+    match unsafe { nix::unistd::fork() } {
+        Err(errno) => Err(LaunchError::Parent {
+            operation: "fork(2)",
+            errno,
+        }),
+        Ok(nix::unistd::ForkResult::Parent { child }) => Ok(Launched {
+            tid: Tid(child.as_raw()),
+            go: File::from(go_write),
+            messages: File::from(messages_read),
+            program: PathBuf::new(),
+        }),
+        Ok(nix::unistd::ForkResult::Child) => {
+            drop((go_write, messages_read));
+            let mut messages = File::from(messages_write);
+            let outcome =
+                prepare(start, parent, File::from(go_read)).and_then(|()| child(&mut messages));
+            let Err((step, errno)) = outcome;
+            let mut message = [step as u8, 0, 0, 0, 0];
+            message[1..].copy_from_slice(&(errno as i32).to_ne_bytes());
+            let _ = messages.write_all(&message);
+            exit_now(CANNOT_EXECUTE)
+        }
+    }
+}
+
+/// What any child does before its release, and the wait for it.
+fn prepare(start: Start<'_>, parent: Tid, mut go: File) -> Result<(), (Step, Errno)> {
+    if let Start::Untraced = start {
+        process::die_with_parent().map_err(|errno| (Step::ParentDeath, errno))?;
+        if process::parent() != parent {
+            exit_now(CANNOT_EXECUTE);
+        }
+    }
+    default_signals();
+    let mut byte = [0];
+    // End of file: the parent is gone.
+    if go.read_exact(&mut byte).is_err() || byte != [GO] {
+        exit_now(CANNOT_EXECUTE);
+    }
+    Ok(())
+}
+
+/// What a released child does last before it executes: nothing may come between
+/// the mark and execve(2), as the tracer counts from the mark on.
+fn arrange(start: Start<'_>, messages: &mut File) -> Result<(), (Step, Errno)> {
+    let own = process::own();
+    if let Start::Filtered(program) = start {
+        match seccomp::install(program) {
+            Err(Errno::EACCES) => {
+                seccomp::set_no_new_privs().map_err(|errno| (Step::NoNewPrivs, errno))?;
+                let _ = messages.write_all(&[NO_NEW_PRIVS_SET, 0, 0, 0, 0]);
+                seccomp::install(program).map_err(|errno| (Step::Filter, errno))?;
+            }
+            result => result.map_err(|errno| (Step::Filter, errno))?,
+        }
+    }
+    if !matches!(start, Start::Untraced) {
+        let pid = nix::unistd::Pid::from_raw(own.0);
+        nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGSTOP)
+            .map_err(|errno| (Step::Mark, errno))?;
+    }
+    Ok(())
+}
+
+/// The Rust runtime ignores SIGPIPE, and the caller may block signals.
+fn default_signals() {
+    let empty = nix::sys::signal::SigSet::empty();
+    let _ = empty.thread_set_mask();
+    // SAFETY: SIG_DFL is a valid disposition of SIGPIPE.
+    unsafe { libc::signal(libc::SIGPIPE, libc::SIG_DFL) };
+}
+
+fn duplicate(from: RawFd, to: RawFd) -> Result<(), Errno> {
+    if from == to {
+        // dup2(2) of equal numbers changes nothing, close-on-exec included.
+        // SAFETY: integer arguments only.
+        return Errno::result(unsafe { libc::fcntl(from, libc::F_SETFD, 0) }).map(drop);
+    }
+    // SAFETY: integer arguments only; the child owns all its descriptors.
+    Errno::result(unsafe { libc::dup2(from, to) }).map(drop)
+}
+
+fn exit_now(code: i32) -> ! {
+    // SAFETY: ends the process without running the parent's exit handlers.
+    unsafe { libc::_exit(code) }
+}
+
+fn c_string(value: OsString) -> Result<CString, LaunchError> {
+    CString::new(value.as_bytes()).map_err(|_| LaunchError::NulByte(value))
+}
+
+/// The file that execvp(3) would execute for `program`: itself if it has a
+/// slash, else the first executable file of that name in `path`.
+///
+/// # Errors
+/// [`LaunchError::NotFound`], [`LaunchError::NotExecutable`].
+pub fn resolve(program: &OsStr, path: Option<&OsStr>) -> Result<PathBuf, LaunchError> {
+    let not_found = |path: Option<&OsStr>| LaunchError::NotFound {
+        program: program.to_string_lossy().into_owned(),
+        path: path.map(OsStr::to_owned),
+    };
+    if program.is_empty() {
+        return Err(not_found(None));
+    }
+    if program.as_bytes().contains(&b'/') {
+        let file = PathBuf::from(program);
+        return match std::fs::metadata(&file) {
+            Err(_) => Err(not_found(None)),
+            Ok(meta) if is_executable(&meta) => Ok(file),
+            Ok(_) => Err(LaunchError::NotExecutable(file)),
+        };
+    }
+    let mut refused = None;
+    for directory in path.into_iter().flat_map(std::env::split_paths) {
+        let file = directory.join(program);
+        match std::fs::metadata(&file) {
+            Ok(meta) if is_executable(&meta) => return Ok(file),
+            Ok(_) => refused = refused.or(Some(file)),
+            Err(_) => {}
+        }
+    }
+    Err(refused.map_or_else(|| not_found(path), LaunchError::NotExecutable))
+}
+
+fn is_executable(meta: &std::fs::Metadata) -> bool {
+    meta.is_file() && meta.permissions().mode() & 0o111 != 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn resolves_as_execvp_does() {
+        let path = Some(OsStr::new("/nonexistent:/bin:/usr/bin"));
+        assert_eq!(
+            resolve(OsStr::new("sh"), path).unwrap(),
+            Path::new("/bin/sh")
+        );
+        assert_eq!(
+            resolve(OsStr::new("/bin/sh"), None).unwrap(),
+            Path::new("/bin/sh")
+        );
+        let absent = resolve(OsStr::new("no-such-command"), path)
+            .unwrap_err()
+            .to_string();
+        assert_eq!(
+            absent,
+            "no-such-command: command not found in PATH (/nonexistent:/bin:/usr/bin)"
+        );
+        assert!(matches!(
+            resolve(OsStr::new("/etc/passwd"), None),
+            Err(LaunchError::NotExecutable(_))
+        ));
+        assert!(matches!(
+            resolve(OsStr::new("/etc"), None),
+            Err(LaunchError::NotExecutable(_))
+        ));
+        assert!(matches!(
+            resolve(OsStr::new(""), path),
+            Err(LaunchError::NotFound { .. })
+        ));
+    }
+
+    #[test]
+    fn refuses_words_execve_cannot_pass() {
+        let words = [OsStr::new("sh"), OsStr::new("a\0b")];
+        let error = Launch::new(OsStr::new("/bin/sh"), words, []).unwrap_err();
+        assert!(matches!(error, LaunchError::NulByte(_)));
+    }
+}

@@ -1,0 +1,93 @@
+//! What a process may ask for itself and its children (prctl(2), kill(2)).
+
+use crate::{Errno, Tid};
+use nix::sys::signal::{Signal, kill as nix_kill};
+use nix::unistd::Pid;
+
+/// Makes orphaned descendants children of this process, so that they can be
+/// waited for (`PR_SET_CHILD_SUBREAPER`, Linux 3.4).
+///
+/// # Errors
+/// `EINVAL` before Linux 3.4.
+pub fn become_subreaper() -> Result<(), Errno> {
+    // SAFETY: integer arguments only.
+    let result = unsafe { libc::prctl(libc::PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) };
+    Errno::result(result).map(drop)
+}
+
+/// Has this process killed when its parent ends (`PR_SET_PDEATHSIG`). The
+/// parent may have ended before: compare [`parent`] afterwards.
+///
+/// # Errors
+/// None with these arguments.
+pub fn die_with_parent() -> Result<(), Errno> {
+    // SAFETY: integer arguments only.
+    let result = unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL, 0, 0, 0) };
+    Errno::result(result).map(drop)
+}
+
+/// The parent of this process.
+#[must_use]
+pub fn parent() -> Tid {
+    Tid(nix::unistd::getppid().as_raw())
+}
+
+/// This process.
+#[must_use]
+pub fn own() -> Tid {
+    Tid(nix::unistd::getpid().as_raw())
+}
+
+/// The effective user id.
+#[must_use]
+pub fn effective_user() -> u32 {
+    nix::unistd::geteuid().as_raw()
+}
+
+/// Kills a process (SIGKILL).
+///
+/// # Errors
+/// `ESRCH`: gone; `EPERM`: not ours to kill.
+pub fn kill(process: Tid) -> Result<(), Errno> {
+    nix_kill(Pid::from_raw(process.0), Signal::SIGKILL)
+}
+
+/// The children of this process, zombies included, from `/proc/PID/stat`.
+#[must_use]
+pub fn children() -> Vec<Tid> {
+    let own = own();
+    let Ok(entries) = std::fs::read_dir("/proc") else {
+        return Vec::new();
+    };
+    entries
+        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok().map(Tid))
+        .filter(|&process| parent_of(process) == Some(own))
+        .collect()
+}
+
+/// Field `ppid` of proc_pid_stat(5): the second after the parenthesis that
+/// closes the command name, which may itself hold parentheses.
+fn parent_of(process: Tid) -> Option<Tid> {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
+    let (_, fields) = stat.rsplit_once(')')?;
+    fields.split_whitespace().nth(1)?.parse().ok().map(Tid)
+}
+
+/// Kills and reaps every child of this process, and, where it is a subreaper,
+/// every descendant, until none is left that may be killed.
+pub fn kill_descendants() {
+    loop {
+        let killed = children()
+            .into_iter()
+            .filter(|&child| kill(child).is_ok())
+            .count();
+        // Zombies can be killed too, so no success means no child of ours.
+        if killed == 0 {
+            return;
+        }
+        while let Ok(Some(_)) = crate::wait::poll() {}
+        if let Err(Errno::ECHILD) = crate::wait::any() {
+            return;
+        }
+    }
+}
