@@ -7,17 +7,23 @@
 
 mod directory;
 mod environment;
+mod error;
 mod plan;
 mod result;
 mod sample;
+mod samples_csv;
+mod summary_csv;
 
-pub use directory::{Error, RecordDirectory, SampleWriter};
+pub use directory::RecordDirectory;
 pub use environment::{Cpu, Environment, SeccompState};
+pub use error::Error;
 pub use plan::{Hooks, ModePlan, Pin, Plan, Slot, WorkloadPlan};
 pub use result::{
     ContextSwitches, Distribution, FilterSummary, Ratio, ResultRow, StopCounts, TimeMeasure,
 };
 pub use sample::{Sample, SampleStatus};
+pub use samples_csv::{SampleWriter, Samples};
+pub use summary_csv::summary_csv;
 
 use serde::{Deserialize, Serialize};
 

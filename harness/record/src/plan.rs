@@ -41,6 +41,10 @@ pub struct WorkloadPlan {
     pub times_itself: bool,
     /// Operations that its own loop makes in one execution, where it has one.
     pub operations: Option<u64>,
+    /// System calls that its own loop makes in one execution, where it has one
+    /// and states them; the loop's overhead is divided by these.
+    #[serde(default)]
+    pub loop_syscalls: Option<u64>,
     /// Calls the workload says it makes in one execution, by name, start-up of
     /// its processes included; `None` where it makes no statement.
     pub stated_calls: Option<BTreeMap<String, u64>>,

@@ -1,0 +1,121 @@
+//! What can go wrong with a record's files.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// A record that could not be written or read. Each message is one whole line:
+/// what, why, and what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The output directory has something in it.
+    #[error("cannot start a record in {}: the directory is not empty; name a new or empty one with --output", path.display())]
+    NotEmpty {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// The path is something else than a directory.
+    #[error("{} is not a directory; name a directory", path.display())]
+    NotADirectory {
+        /// The path.
+        path: PathBuf,
+    },
+    /// No `run.json` in the directory.
+    #[error("{} is not a record: it has no run.json; name a directory that `harness run` wrote", path.display())]
+    NotARecord {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// A file operation failed.
+    #[error("cannot {action} {}: {cause}{}", path.display(), remedy(cause))]
+    Io {
+        /// The operation, a verb.
+        action: &'static str,
+        /// The file or directory.
+        path: PathBuf,
+        /// The error of the operating system.
+        cause: io::Error,
+    },
+    /// The record was written in another version of the format.
+    #[error("{} has schema version {found}, but this harness reads version {supported}; use the harness that wrote it", path.display())]
+    SchemaVersion {
+        /// The file.
+        path: PathBuf,
+        /// The version it has.
+        found: u32,
+        /// The version this crate reads.
+        supported: u32,
+    },
+    /// `run.json` is no JSON, truncated, or not a record.
+    #[error("cannot read {}: {cause}; {}", path.display(), json_remedy(cause))]
+    Json {
+        /// The file.
+        path: PathBuf,
+        /// The error of the parser, with line and column.
+        cause: serde_json::Error,
+    },
+    /// A number that JSON cannot hold, or the like.
+    #[error("cannot turn the record into JSON: {cause}")]
+    Serialize {
+        /// The error of the serializer.
+        cause: serde_json::Error,
+    },
+    /// A CSV file lacks columns.
+    #[error("{} lacks the columns {}; it is not a harness's samples.csv, or was edited", path.display(), columns.join(", "))]
+    MissingColumns {
+        /// The file.
+        path: PathBuf,
+        /// The missing columns.
+        columns: Vec<&'static str>,
+    },
+    /// A row of a CSV file cannot be read.
+    #[error("{} line {line}: {reason}; correct or remove that row", path.display())]
+    Row {
+        /// The file.
+        path: PathBuf,
+        /// Line, from 1 (the header).
+        line: u64,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A row that cannot be written as CSV.
+    #[error("cannot turn a sample into a row of {}: {cause}", path.display())]
+    WriteRow {
+        /// The file.
+        path: PathBuf,
+        /// The error of the serializer.
+        cause: csv::Error,
+    },
+}
+
+impl Error {
+    /// For `map_err`: `action` on `path` failed.
+    pub(crate) fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+        let path = path.to_path_buf();
+        move |cause| Self::Io {
+            action,
+            path,
+            cause,
+        }
+    }
+}
+
+fn remedy(cause: &io::Error) -> &'static str {
+    match cause.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            "; free some space, or name a directory on another file system with --output"
+        }
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+            "; name a directory that you may use"
+        }
+        io::ErrorKind::NotFound => "; check the path",
+        _ => "",
+    }
+}
+
+fn json_remedy(cause: &serde_json::Error) -> &'static str {
+    if cause.is_eof() {
+        "the file is truncated: restore it from a copy or measure again"
+    } else {
+        "the file is damaged or not a harness's run.json: restore it from a copy or measure again"
+    }
+}

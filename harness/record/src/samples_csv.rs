@@ -1,0 +1,209 @@
+//! `samples.csv`: a row a sample, appended as it is taken.
+
+use crate::Sample;
+use crate::error::Error;
+use std::fs::File;
+use std::io::{Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+/// The columns, in the order of [`Sample`]'s fields.
+const COLUMNS: [&str; 35] = [
+    "index",
+    "workload",
+    "mode",
+    "block",
+    "pass",
+    "status",
+    "error",
+    "executions",
+    "exit_code",
+    "signal",
+    "wall_ns",
+    "loop_ns",
+    "user_ns",
+    "sys_ns",
+    "tracer_user_ns",
+    "tracer_sys_ns",
+    "tracee_voluntary",
+    "tracee_involuntary",
+    "tracer_voluntary",
+    "tracer_involuntary",
+    "stops_total",
+    "stops_syscall_enter",
+    "stops_syscall_exit",
+    "stops_seccomp",
+    "stops_event",
+    "stops_signal",
+    "stops_group",
+    "syscalls",
+    "traced_events",
+    "tracees",
+    "max_rss_kib",
+    "env_padding_bytes",
+    "steal_ns",
+    "cpu_pressure_ns",
+    "started_ns",
+];
+
+/// Appends samples to `samples.csv`, whole rows only.
+///
+/// A row is in the file when [`append`](Self::append) returns: it survives the
+/// end of the harness, though not that of the machine, as a synchronisation
+/// after each row would disturb what is measured.
+#[derive(Debug)]
+pub struct SampleWriter {
+    file: File,
+    path: PathBuf,
+    /// End of the last whole row.
+    end: u64,
+}
+
+impl SampleWriter {
+    /// Writes the header to an empty file.
+    pub(crate) fn new(file: File, path: PathBuf) -> Result<Self, Error> {
+        let mut writer = Self { file, path, end: 0 };
+        let mut header = COLUMNS.join(",");
+        header.push('\n');
+        writer.write(header.as_bytes())?;
+        Ok(writer)
+    }
+
+    /// Appends a row and hands it to the operating system.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`], for example on a full disk; the file then ends with the
+    /// row before.
+    pub fn append(&mut self, sample: &Sample) -> Result<(), Error> {
+        let failed = |cause| Error::WriteRow {
+            path: self.path.clone(),
+            cause,
+        };
+        let mut csv = csv::WriterBuilder::new()
+            .has_headers(false)
+            .from_writer(Vec::new());
+        csv.serialize(sample).map_err(failed)?;
+        let row = csv
+            .into_inner()
+            .map_err(|error| failed(error.into_error().into()))?;
+        self.write(&row)
+    }
+
+    fn write(&mut self, row: &[u8]) -> Result<(), Error> {
+        match self.file.write_all(row) {
+            Ok(()) => {
+                self.end += row.len() as u64;
+                Ok(())
+            }
+            Err(cause) => {
+                // Should this fail too, the reader drops the unfinished row.
+                let _ = self.file.set_len(self.end);
+                let _ = self.file.seek(SeekFrom::Start(self.end));
+                Err(Error::io("append to", &self.path)(cause))
+            }
+        }
+    }
+}
+
+/// What `samples.csv` holds.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Samples {
+    /// The whole rows.
+    pub samples: Vec<Sample>,
+    /// Set where the last row was unfinished, as when the harness was killed
+    /// while it wrote; a sentence that says so.
+    pub dropped: Option<String>,
+}
+
+impl Samples {
+    pub(crate) fn parse(bytes: &[u8], path: &Path) -> Result<Self, Error> {
+        let whole = whole_rows(bytes);
+        let dropped = (whole < bytes.len()).then(|| {
+            format!(
+                "The last row of {} was unfinished and is left out.",
+                path.display()
+            )
+        });
+        let mut reader = csv::Reader::from_reader(&bytes[..whole]);
+        let header = reader
+            .headers()
+            .map_err(|error| row_error(path, &error, None))?
+            .clone();
+        let missing: Vec<_> = COLUMNS
+            .into_iter()
+            .filter(|column| !header.iter().any(|name| name == *column))
+            .collect();
+        if !missing.is_empty() {
+            return Err(Error::MissingColumns {
+                path: path.to_path_buf(),
+                columns: missing,
+            });
+        }
+        let samples = reader
+            .deserialize()
+            .collect::<Result<_, _>>()
+            .map_err(|error| row_error(path, &error, Some(&header)))?;
+        Ok(Self { samples, dropped })
+    }
+}
+
+/// Length of the leading part that ends with a row's end. A line break within
+/// quotes is no row's end; an escaped quote is doubled, so it changes nothing.
+fn whole_rows(bytes: &[u8]) -> usize {
+    let mut quoted = false;
+    let mut end = 0;
+    for (at, byte) in bytes.iter().enumerate() {
+        match byte {
+            b'"' => quoted = !quoted,
+            b'\n' if !quoted => end = at + 1,
+            _ => {}
+        }
+    }
+    end
+}
+
+fn row_error(path: &Path, error: &csv::Error, header: Option<&csv::StringRecord>) -> Error {
+    let reason = match error.kind() {
+        csv::ErrorKind::Deserialize { err, .. } => {
+            let column = err
+                .field()
+                .and_then(|field| header?.get(usize::try_from(field).ok()?));
+            match column {
+                Some(column) => format!("column {column}: {}", err.kind()),
+                None => err.kind().to_string(),
+            }
+        }
+        csv::ErrorKind::UnequalLengths {
+            expected_len, len, ..
+        } => format!("{len} columns where the header has {expected_len}"),
+        csv::ErrorKind::Utf8 { err, .. } => err.to_string(),
+        _ => error.to_string(),
+    };
+    Error::Row {
+        path: path.to_path_buf(),
+        line: error.position().map_or(1, csv::Position::line),
+        reason,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The end of the last row is not confused by quotes or line breaks in it.
+    #[test]
+    fn finds_the_whole_rows() {
+        for (bytes, whole) in [
+            ("", 0),
+            ("a,b", 0),
+            ("a,b\n", 4),
+            ("a,b\n1", 4),
+            ("a,b\n1,\"x\ny\"\n", 12),
+            ("a,b\n1,\"x\ny", 4),
+            ("a\n\"\"\"\n\"\n", 8),
+            ("a\n\"\"\"\n", 2),
+        ] {
+            assert_eq!(whole_rows(bytes.as_bytes()), whole, "{bytes:?}");
+        }
+    }
+}

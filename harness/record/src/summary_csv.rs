@@ -1,0 +1,145 @@
+//! `summary.csv`: a row a result, its nested fields flattened into columns.
+
+use crate::{Distribution, ResultRow};
+
+/// The results as CSV, header first. A figure that is not known is empty.
+#[must_use]
+pub fn summary_csv(results: &[ResultRow]) -> String {
+    let mut out = String::new();
+    let header: Vec<_> = COLUMNS.iter().map(|column| column.0).collect();
+    push_row(&mut out, &header);
+    for row in results {
+        let cells: Vec<_> = COLUMNS.iter().map(|column| (column.1)(row)).collect();
+        push_row(&mut out, &cells);
+    }
+    out
+}
+
+fn push_row<S: AsRef<str>>(out: &mut String, cells: &[S]) {
+    for (at, cell) in cells.iter().enumerate() {
+        if at > 0 {
+            out.push(',');
+        }
+        let cell = cell.as_ref();
+        if cell.contains(['"', ',', '\n', '\r']) {
+            out.push('"');
+            out.push_str(&cell.replace('"', "\"\""));
+            out.push('"');
+        } else {
+            out.push_str(cell);
+        }
+    }
+    out.push('\n');
+}
+
+/// Name of a column and its cell in a row.
+type Column = (&'static str, fn(&ResultRow) -> String);
+
+const COLUMNS: &[Column] = &[
+    ("workload", |row| row.workload.clone()),
+    ("mode", |row| row.mode.clone()),
+    ("available", |row| row.available.to_string()),
+    ("unavailable_reason", |row| {
+        cell(row.unavailable_reason.as_deref())
+    }),
+    ("trace", |row| row.trace.clone()),
+    ("samples", |row| row.samples.to_string()),
+    ("failed_samples", |row| row.failed_samples.to_string()),
+    ("verified", |row| cell(row.verified)),
+    ("verification", |row| row.verification.clone()),
+    ("wall_ns_median", |row| median(row.wall_ns)),
+    ("wall_ns_low", |row| low(row.wall_ns)),
+    ("wall_ns_high", |row| high(row.wall_ns)),
+    ("wall_ns_min", |row| min(row.wall_ns)),
+    ("wall_ns_max", |row| max(row.wall_ns)),
+    ("loop_ns_median", |row| median(row.loop_ns)),
+    ("loop_ns_low", |row| low(row.loop_ns)),
+    ("loop_ns_high", |row| high(row.loop_ns)),
+    ("loop_ns_min", |row| min(row.loop_ns)),
+    ("loop_ns_max", |row| max(row.loop_ns)),
+    ("user_ns_median", |row| median(row.user_ns)),
+    ("sys_ns_median", |row| median(row.sys_ns)),
+    ("tracer_cpu_ns_median", |row| median(row.tracer_cpu_ns)),
+    ("ratio_estimate", |row| cell(row.ratio.map(|r| r.estimate))),
+    ("ratio_low", |row| cell(row.ratio.and_then(|r| r.low))),
+    ("ratio_high", |row| cell(row.ratio.and_then(|r| r.high))),
+    ("ratio_level", |row| cell(row.ratio.map(|r| r.level))),
+    ("ratio_pairs", |row| cell(row.ratio.map(|r| r.pairs))),
+    ("stops_total", |row| cell(row.stops.map(|s| s.total))),
+    ("stops_syscall_enter", |row| {
+        cell(row.stops.map(|s| s.syscall_enter))
+    }),
+    ("stops_syscall_exit", |row| {
+        cell(row.stops.map(|s| s.syscall_exit))
+    }),
+    ("stops_seccomp", |row| cell(row.stops.map(|s| s.seccomp))),
+    ("stops_event", |row| cell(row.stops.map(|s| s.event))),
+    ("stops_signal", |row| cell(row.stops.map(|s| s.signal))),
+    ("stops_group", |row| cell(row.stops.map(|s| s.group))),
+    ("syscalls", |row| cell(row.syscalls)),
+    ("traced_events", |row| cell(row.traced_events)),
+    ("syscalls_reference", |row| cell(row.syscalls_reference)),
+    ("tracee_voluntary", |row| {
+        cell(row.context_switches.map(|c| c.tracee_voluntary))
+    }),
+    ("tracee_involuntary", |row| {
+        cell(row.context_switches.map(|c| c.tracee_involuntary))
+    }),
+    ("tracer_voluntary", |row| {
+        cell(row.context_switches.map(|c| c.tracer_voluntary))
+    }),
+    ("tracer_involuntary", |row| {
+        cell(row.context_switches.map(|c| c.tracer_involuntary))
+    }),
+    ("overhead_ns_per_syscall", |row| {
+        median(row.overhead_ns_per_syscall)
+    }),
+    ("overhead_ns_per_syscall_low", |row| {
+        low(row.overhead_ns_per_syscall)
+    }),
+    ("overhead_ns_per_syscall_high", |row| {
+        high(row.overhead_ns_per_syscall)
+    }),
+    ("overhead_ns_per_stop", |row| {
+        median(row.overhead_ns_per_stop)
+    }),
+    ("overhead_ns_per_stop_low", |row| {
+        low(row.overhead_ns_per_stop)
+    }),
+    ("overhead_ns_per_stop_high", |row| {
+        high(row.overhead_ns_per_stop)
+    }),
+    ("filter_compiler", |row| {
+        cell(row.filter.as_ref().map(|f| &f.compiler))
+    }),
+    ("filter_instructions", |row| {
+        cell(row.filter.as_ref().map(|f| f.instructions))
+    }),
+    ("filter_cacheable", |row| {
+        cell(row.filter.as_ref().map(|f| f.cacheable))
+    }),
+];
+
+fn cell<T: ToString>(value: Option<T>) -> String {
+    value.map(|value| value.to_string()).unwrap_or_default()
+}
+
+fn median(distribution: Option<Distribution>) -> String {
+    cell(distribution.map(|d| d.median))
+}
+
+fn low(distribution: Option<Distribution>) -> String {
+    cell(distribution.and_then(|d| d.low))
+}
+
+fn high(distribution: Option<Distribution>) -> String {
+    cell(distribution.and_then(|d| d.high))
+}
+
+fn min(distribution: Option<Distribution>) -> String {
+    cell(distribution.map(|d| d.min))
+}
+
+fn max(distribution: Option<Distribution>) -> String {
+    cell(distribution.map(|d| d.max))
+}
