@@ -206,4 +206,15 @@ mod tests {
             assert_eq!(whole_rows(bytes.as_bytes()), whole, "{bytes:?}");
         }
     }
+
+    /// A full disk (full(4) stands in for one) is an error that names it.
+    #[test]
+    fn a_full_disk_is_named() {
+        let path = PathBuf::from("/dev/full");
+        let file = File::options().write(true).open(&path).unwrap();
+        let message = SampleWriter::new(file, path).unwrap_err().to_string();
+        for part in ["/dev/full: No space left on device", "--output"] {
+            assert!(message.contains(part), "{message}");
+        }
+    }
 }
