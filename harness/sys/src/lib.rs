@@ -16,6 +16,7 @@ pub mod ptrace;
 pub mod rusage;
 pub mod seccomp;
 pub mod signals;
+pub mod spawn;
 pub mod wait;
 
 pub use nix::errno::Errno;
