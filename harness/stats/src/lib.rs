@@ -1,1 +1,24 @@
-//! Placeholder.
+//! Estimates, confidence intervals and seeded randomness: pure functions of
+//! their arguments, which never panic on data and never touch the machine.
+//!
+//! Every estimator takes the sample as a slice in any order, refuses an empty
+//! one and values that are not finite ([`Error`]), and answers with an
+//! [`Interval`] that carries its confidence level. Where a sample is too small
+//! for the level, the estimate comes without limits rather than with wrong ones.
+
+mod bootstrap;
+mod error;
+mod interval;
+mod median;
+mod normal;
+mod outlier;
+mod quantile;
+pub mod random;
+mod signed_rank;
+
+pub use bootstrap::bootstrap_percentile;
+pub use error::Error;
+pub use interval::Interval;
+pub use median::median;
+pub use outlier::{Outlier, classify_outliers};
+pub use signed_rank::hodges_lehmann;

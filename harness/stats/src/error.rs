@@ -1,0 +1,51 @@
+//! What a sample or a level can be refused for.
+
+/// Why there is no estimate.
+#[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]
+pub enum Error {
+    /// No values.
+    #[error("an estimate needs at least one value")]
+    Empty,
+    /// NaN or infinite.
+    #[error("value {index} of the sample is {value}, not a finite number")]
+    NotFinite {
+        /// Position in the sample, from 0.
+        index: usize,
+        /// The value.
+        value: f64,
+    },
+    /// Not a confidence level.
+    #[error("a confidence level lies between 0 and 1, and {0} does not")]
+    Level(f64),
+    /// A bootstrap without resamples.
+    #[error("a bootstrap needs at least one resample")]
+    NoResamples,
+    /// The statistic of a bootstrap is NaN or infinite for some resample.
+    #[error("the statistic of a resample is {0}, not a finite number")]
+    Statistic(f64),
+}
+
+/// The sample in ascending order.
+pub(crate) fn sorted(sample: &[f64]) -> Result<Vec<f64>, Error> {
+    if sample.is_empty() {
+        return Err(Error::Empty);
+    }
+    if let Some(index) = sample.iter().position(|value| !value.is_finite()) {
+        return Err(Error::NotFinite {
+            index,
+            value: sample[index],
+        });
+    }
+    let mut values = sample.to_vec();
+    values.sort_unstable_by(f64::total_cmp);
+    Ok(values)
+}
+
+/// Refuses what is no confidence level, NaN included.
+pub(crate) fn check_level(level: f64) -> Result<(), Error> {
+    if level > 0.0 && level < 1.0 {
+        Ok(())
+    } else {
+        Err(Error::Level(level))
+    }
+}
