@@ -281,6 +281,14 @@ impl Launched {
         self.tid
     }
 
+    /// Ends a child that was not released, and reaps it.
+    pub fn abandon(self) {
+        let tid = self.tid;
+        // The child exits when it finds the pipe closed.
+        drop(self);
+        while crate::wait::one(tid) == Err(Errno::EINTR) {}
+    }
+
     /// Lets the child go on.
     pub fn release(&mut self) {
         // Fails only when the child is dead, which its wait status tells.

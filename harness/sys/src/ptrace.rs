@@ -112,8 +112,8 @@ pub enum SyscallInfo {
 pub struct Call {
     /// `AUDIT_ARCH_*` of the entry that was used.
     pub arch: u32,
-    /// Number, of which the kernel looks at the low 32 bits.
-    pub number: u64,
+    /// Number; the kernel looks at 32 bits of the register.
+    pub number: u32,
     /// Arguments.
     pub arguments: [u64; 6],
 }
@@ -141,7 +141,7 @@ pub fn syscall_info(tid: Tid) -> Result<SyscallInfo, Errno> {
             let entry = unsafe { info.u.entry };
             SyscallInfo::Entry(Call {
                 arch: info.arch,
-                number: entry.nr,
+                number: low_half(entry.nr),
                 arguments: entry.args,
             })
         }
@@ -159,7 +159,7 @@ pub fn syscall_info(tid: Tid) -> Result<SyscallInfo, Errno> {
             SyscallInfo::Seccomp {
                 call: Call {
                     arch: info.arch,
-                    number: seccomp.nr,
+                    number: low_half(seccomp.nr),
                     arguments: seccomp.args,
                 },
                 data: seccomp.ret_data,
@@ -198,6 +198,11 @@ fn request(
     // writes or reads.
     let result = unsafe { libc::ptrace(request, tid.0, ptr(address), data) };
     Errno::result(result)
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "the kernel does the same")]
+const fn low_half(register: u64) -> u32 {
+    register as u32
 }
 
 fn ptr(value: usize) -> *mut c_void {

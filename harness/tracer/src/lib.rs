@@ -1,1 +1,16 @@
-//! Placeholder.
+//! A tracer of a whole tree of processes and threads.
+//!
+//! The way of a stop: [`stop`] says what a wait status means, [`machine`] says
+//! how the tracee is to be restarted, [`event_loop`] does it and counts. The
+//! first two are pure, so the orders of stops that kernels produce are tested
+//! on recorded sequences.
+
+pub mod counts;
+mod event_loop;
+pub mod machine;
+pub mod order;
+pub mod stop;
+mod stopped;
+mod tracees;
+
+pub use event_loop::{End, Error, Outcome, TRACE_DATA, trace};

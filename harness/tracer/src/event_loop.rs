@@ -1,0 +1,377 @@
+//! Traces a tree of processes and threads to its end.
+
+use crate::counts::Counts;
+use crate::machine::{Phase, Policy, Restart, Tally, is_exec};
+use crate::stop::{Event, Report, Stop, classify};
+use crate::stopped::Stopped;
+use crate::tracees::{InFlight, Tracee, Tracees};
+use harness_sys::launcher::{LaunchError, LaunchReport, Launched, Step};
+use harness_sys::ptrace::{self, Options, SyscallInfo};
+use harness_sys::{Errno, Tid, wait};
+use harness_syscalls::{Abi, TraceSet};
+use std::time::{Duration, Instant};
+
+/// `SECCOMP_RET_DATA` of the programs installed here: tells their stops from
+/// those that a tracee's own `SECCOMP_RET_TRACE` would cause.
+pub const TRACE_DATA: u16 = 0x7ace;
+
+/// How the first process of a tree ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    /// It exited with this code.
+    Exited(i32),
+    /// This signal killed it.
+    Killed(i32),
+}
+
+/// What one tree of processes did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outcome {
+    /// How its first process ended.
+    pub end: End,
+    /// From the restart into execve(2) to the end of its last process.
+    pub wall: Duration,
+    /// What the tracer counted.
+    pub counts: Counts,
+    /// What its first process had to do to start.
+    pub launch: LaunchReport,
+}
+
+/// Why a tree could not be traced to its end. Its processes are dead once the
+/// tracer is (`PTRACE_O_EXITKILL`).
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The tracer may not attach.
+    #[error("cannot trace process {tid}: PTRACE_SEIZE: {errno}")]
+    Attach {
+        /// The process.
+        tid: Tid,
+        /// The error.
+        errno: Errno,
+    },
+    /// A request to a living, stopped tracee failed.
+    #[error("cannot trace thread {tid}: {operation}: {errno}")]
+    Request {
+        /// The thread.
+        tid: Tid,
+        /// The request.
+        operation: &'static str,
+        /// The error.
+        errno: Errno,
+    },
+    /// wait4(2) failed.
+    #[error("cannot wait for tracees: wait4(2): {0}")]
+    Wait(Errno),
+    /// A filter was installed and a call of it made, but no stop came.
+    #[error("a call under SECCOMP_RET_TRACE made no seccomp-stop")]
+    NoSeccompStop,
+    /// The first process never became its program.
+    #[error(transparent)]
+    Launch(#[from] LaunchError),
+    /// The first process died before it reached its program, from outside.
+    #[error("process {0} was killed before it could execute its program")]
+    Vanished(Tid),
+}
+
+/// Attaches to a child that has not been released, and traces it and all its
+/// descendants until none is left.
+///
+/// A filter of the child's must have been compiled for the same set and return
+/// `SECCOMP_RET_TRACE` with [`TRACE_DATA`]. Any other child of this process is
+/// waited for too, and counts as one that escaped.
+///
+/// # Errors
+/// [`Error`]; end the process then, so that its tracees die.
+pub fn trace(mut child: Launched, policy: Policy, set: &TraceSet) -> Result<Outcome, Error> {
+    let root = child.tid();
+    let options = match policy {
+        Policy::EveryCall => Options::WHOLE_TREE,
+        Policy::FilteredCalls(_) => Options::WHOLE_TREE.with_seccomp_stops(),
+    };
+    if let Err(errno) = ptrace::seize(root, options) {
+        child.abandon();
+        return Err(Error::Attach { tid: root, errno });
+    }
+    child.release();
+    let Some(stopped) = await_mark(root)? else {
+        child.report()?;
+        return Err(Error::Vanished(root));
+    };
+    let mut tracer = Tracer {
+        policy,
+        set,
+        counts: Counts::default(),
+        tracees: Tracees::default(),
+        root,
+        end: None,
+    };
+    tracer.tracees.adopt(root);
+    tracer.counts.tracees = 1;
+    let first = Phase::default().abandon(policy);
+    let started = Instant::now();
+    stopped
+        .restart(first)
+        .map_err(|errno| failed(root, "PTRACE_CONT", errno))?;
+    tracer.run()?;
+    let wall = started.elapsed();
+    let launch = child.report()?;
+    Ok(Outcome {
+        end: tracer.end.ok_or(Error::Vanished(root))?,
+        wall,
+        counts: tracer.counts,
+        launch,
+    })
+}
+
+/// Restarts the child until the SIGSTOP that marks the start of the traced
+/// part; `None` if it ended before.
+fn await_mark(root: Tid) -> Result<Option<Stopped>, Error> {
+    loop {
+        let status = match wait::one(root) {
+            Err(Errno::EINTR) => continue,
+            result => result.map_err(Error::Wait)?,
+        };
+        match classify(status) {
+            Report::Exited(_) | Report::Killed(_) => return Ok(None),
+            Report::Stopped(Stop::Signal(libc_signal::SIGSTOP)) => {
+                return Ok(Some(Stopped::new(root)));
+            }
+            Report::Stopped(stop) => {
+                let signal = if let Stop::Signal(signal) = stop {
+                    signal
+                } else {
+                    0
+                };
+                let restart = Restart::Cont(signal);
+                Stopped::new(root)
+                    .restart(restart)
+                    .map_err(|errno| failed(root, "PTRACE_CONT", errno))?;
+            }
+        }
+    }
+}
+
+mod libc_signal {
+    /// signal(7), the same on all architectures but MIPS and SPARC.
+    pub(super) const SIGSTOP: i32 = 19;
+}
+
+struct Tracer<'s> {
+    policy: Policy,
+    set: &'s TraceSet,
+    counts: Counts,
+    tracees: Tracees,
+    root: Tid,
+    end: Option<End>,
+}
+
+impl Tracer<'_> {
+    /// Handles every report until there is neither tracee nor child left.
+    fn run(&mut self) -> Result<(), Error> {
+        loop {
+            match wait::any() {
+                Ok((tid, status)) => match classify(status) {
+                    Report::Stopped(stop) => self.on_stop(tid, stop)?,
+                    Report::Exited(code) => self.on_end(tid, End::Exited(code)),
+                    Report::Killed(signal) => self.on_end(tid, End::Killed(signal)),
+                },
+                Err(Errno::EINTR) => {}
+                Err(Errno::ECHILD) => return Ok(()),
+                Err(errno) => return Err(Error::Wait(errno)),
+            }
+        }
+    }
+
+    fn on_end(&mut self, tid: Tid, end: End) {
+        if tid == self.root {
+            self.end = Some(end);
+        }
+        if !self.tracees.end(tid) {
+            self.counts.escaped += 1;
+        }
+    }
+
+    #[inline]
+    fn on_stop(&mut self, tid: Tid, stop: Stop) -> Result<(), Error> {
+        let stopped = Stopped::new(tid);
+        if is_exec(stop) {
+            self.on_exec(tid, &stopped)?;
+        }
+        let (tracee, new) = self.tracees.adopt(tid);
+        self.counts.tracees += u64::from(new);
+        let restart = match stop {
+            Stop::Syscall | Stop::Seccomp => {
+                let info = stopped.syscall_info();
+                let info = info.map_err(|errno| failed(tid, "PTRACE_GET_SYSCALL_INFO", errno))?;
+                match info {
+                    Some(info) => on_call(
+                        tracee,
+                        stop,
+                        info,
+                        self.policy,
+                        self.set,
+                        &mut self.counts,
+                        &stopped,
+                    )
+                    .map_err(|errno| failed(tid, "PTRACE_SETREGS", errno))?,
+                    // Dying: its restart fails, and its death is reported.
+                    None => Restart::Cont(0),
+                }
+            }
+            _ => {
+                if stop == Stop::Event(Event::NewTask)
+                    && let Some(call) = &mut tracee.call
+                {
+                    call.new_task = true;
+                }
+                let (tally, restart) = tracee.phase.step(self.policy, stop);
+                self.counts.count(tally);
+                restart
+            }
+        };
+        stopped
+            .restart(restart)
+            .map_err(|errno| failed(tid, "PTRACE_SYSCALL or PTRACE_CONT", errno))
+    }
+
+    fn on_exec(&mut self, leader: Tid, stopped: &Stopped) -> Result<(), Error> {
+        let message = stopped.event_message();
+        let message = message.map_err(|errno| failed(leader, "PTRACE_GETEVENTMSG", errno))?;
+        let former = message
+            .and_then(|message| i32::try_from(message).ok())
+            .map(Tid);
+        if let Some(former) = former.filter(|&former| former != leader) {
+            self.tracees.succeed(leader, former);
+        }
+        Ok(())
+    }
+}
+
+/// A syscall-enter-, syscall-exit- or seccomp-stop.
+#[inline]
+fn on_call(
+    tracee: &mut Tracee,
+    stop: Stop,
+    info: SyscallInfo,
+    policy: Policy,
+    set: &TraceSet,
+    counts: &mut Counts,
+    stopped: &Stopped,
+) -> Result<Restart, Errno> {
+    match info {
+        SyscallInfo::Entry(call) => {
+            tracee.phase.correct(true);
+            if policy == Policy::EveryCall {
+                enter(tracee, call, set, counts);
+            }
+        }
+        SyscallInfo::Seccomp { call, data } => {
+            enter(tracee, call, set, counts);
+            if data != u32::from(TRACE_DATA) {
+                // A filter of the tracee's own asks for a tracer that it has not.
+                stopped.skip_call(Errno::ENOSYS)?;
+                tracee.call = None;
+                counts.count(Tally::Seccomp);
+                return Ok(tracee.phase.abandon(policy));
+            }
+        }
+        SyscallInfo::Exit { result, is_error } => {
+            tracee.phase.correct(false);
+            leave(tracee, result, is_error, counts);
+        }
+        SyscallInfo::None => {}
+    }
+    let (tally, restart) = tracee.phase.step(policy, stop);
+    counts.count(tally);
+    Ok(restart)
+}
+
+#[inline]
+fn enter(tracee: &mut Tracee, call: ptrace::Call, set: &TraceSet, counts: &mut Counts) {
+    counts.calls_seen += 1;
+    let Some((abi, number)) = Abi::of(call.arch, call.number) else {
+        return;
+    };
+    let in_set = set.contains(abi, number);
+    if in_set {
+        counts.traced_events += 1;
+        counts.calls.of(abi, number).entered += 1;
+    }
+    tracee.call = Some(InFlight {
+        abi,
+        number,
+        traced: in_set,
+        new_task: false,
+    });
+}
+
+#[inline]
+fn leave(tracee: &mut Tracee, result: i64, is_error: bool, counts: &mut Counts) {
+    let Some(call) = tracee.call.take() else {
+        return;
+    };
+    if call.traced && is_error {
+        counts.calls.of(call.abi, call.number).failed += 1;
+    }
+    if !call.new_task && result > 0 && makes_task(call.abi, call.number) {
+        counts.escaped += 1;
+    }
+}
+
+/// Whether a call makes a process or thread that event stops should tell of.
+fn makes_task(abi: Abi, number: u32) -> bool {
+    match abi {
+        // clone, fork, vfork, clone3 of arch/x86/entry/syscalls/syscall_64.tbl.
+        Abi::X86_64 | Abi::X32 => matches!(number, 56 | 57 | 58 | 435),
+        // The same of syscall_32.tbl.
+        Abi::I386 => matches!(number, 120 | 2 | 190 | 435),
+        Abi::Aarch64 => false,
+    }
+}
+
+impl Error {
+    /// What may help.
+    #[must_use]
+    pub fn remedy(&self) -> &'static str {
+        match self {
+            Self::Attach { .. } => {
+                "allow ptrace(2): see kernel.yama.ptrace_scope (3 forbids it), and in a container use \
+                 --cap-add SYS_PTRACE or a seccomp profile that has ptrace"
+            }
+            Self::Request {
+                errno: Errno::EIO, ..
+            } => "run Linux 5.3 or later, which has PTRACE_GET_SYSCALL_INFO",
+            Self::Launch(LaunchError::Child {
+                step: Step::Filter | Step::NoNewPrivs,
+                ..
+            })
+            | Self::NoSeccompStop => {
+                "run a kernel with CONFIG_SECCOMP_FILTER, and in a container allow seccomp(2)"
+            }
+            _ => "try again, and report it if it persists",
+        }
+    }
+}
+
+fn failed(tid: Tid, operation: &'static str, errno: Errno) -> Error {
+    Error::Request {
+        tid,
+        operation,
+        errno,
+    }
+}
+
+impl Counts {
+    #[inline]
+    fn count(&mut self, tally: Tally) {
+        let stops = &mut self.stops;
+        *match tally {
+            Tally::Enter => &mut stops.syscall_enter,
+            Tally::Exit => &mut stops.syscall_exit,
+            Tally::Seccomp => &mut stops.seccomp,
+            Tally::Event => &mut stops.event,
+            Tally::Signal => &mut stops.signal,
+            Tally::Group => &mut stops.group,
+        } += 1;
+    }
+}

@@ -1,0 +1,147 @@
+//! In which order a kernel reports the stops of a call that a filter traces.
+//!
+//! Linux 3.5 to 4.7 ran the filter before the syscall-enter-stop, 4.8 and later
+//! run it after (commit 93e35efb8de4, "x86/ptrace: run seccomp after ptrace").
+
+use crate::event_loop::{Error, TRACE_DATA};
+use crate::machine::Restart;
+use crate::stop::{Report, Stop, classify};
+use crate::stopped::Stopped;
+use harness_sys::launcher::{Start, spawn_probe};
+use harness_sys::ptrace::{self, Options};
+use harness_sys::seccomp::SockFilter;
+use harness_sys::{Errno, wait};
+
+/// Where the seccomp-stop stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StopOrder {
+    /// seccomp-stop, syscall-enter-stop, syscall-exit-stop: Linux 3.5 to 4.7.
+    BeforeEnter,
+    /// syscall-enter-stop if asked for, seccomp-stop, syscall-exit-stop: Linux 4.8 and later.
+    AfterEnter,
+}
+
+impl std::fmt::Display for StopOrder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::BeforeEnter => "before-enter",
+            Self::AfterEnter => "after-enter",
+        })
+    }
+}
+
+/// Finds out with a child that makes one traced call.
+///
+/// The calling process must have a single thread.
+///
+/// # Errors
+/// [`Error`], where tracing or filters cannot be had here.
+pub fn probe() -> Result<StopOrder, Error> {
+    let stops = observe(Start::Filtered(&trace_getppid()))?;
+    order_of(&stops).ok_or(Error::NoSeccompStop)
+}
+
+/// Finds out whether calls can be traced, and their arguments read, with a
+/// child that makes one.
+///
+/// The calling process must have a single thread.
+///
+/// # Errors
+/// [`Error`], where tracing cannot be had here.
+pub fn probe_ptrace() -> Result<(), Error> {
+    observe(Start::Traced).map(drop)
+}
+
+/// The stops of a child under `PTRACE_SYSCALL`.
+fn observe(start: Start<'_>) -> Result<Vec<Stop>, Error> {
+    let mut child = spawn_probe(start)?;
+    let tid = child.tid();
+    let request = |operation| {
+        move |errno| Error::Request {
+            tid,
+            operation,
+            errno,
+        }
+    };
+    let attached = ptrace::seize(tid, Options::WHOLE_TREE.with_seccomp_stops());
+    if let Err(errno) = attached {
+        child.abandon();
+        return Err(Error::Attach { tid, errno });
+    }
+    child.release();
+    let mut stops = Vec::new();
+    let mut marked = false;
+    loop {
+        let status = match wait::one(tid) {
+            Err(Errno::EINTR) => continue,
+            result => result.map_err(Error::Wait)?,
+        };
+        let Report::Stopped(stop) = classify(status) else {
+            break;
+        };
+        let stopped = Stopped::new(tid);
+        if marked {
+            stops.push(stop);
+        }
+        if stop == Stop::Syscall {
+            stopped
+                .syscall_info()
+                .map_err(request("PTRACE_GET_SYSCALL_INFO"))?;
+        }
+        marked |= matches!(stop, Stop::Signal(_));
+        let restart = if marked {
+            Restart::Syscall(0)
+        } else {
+            Restart::Cont(0)
+        };
+        stopped
+            .restart(restart)
+            .map_err(request("PTRACE_SYSCALL"))?;
+    }
+    child.report()?;
+    Ok(stops)
+}
+
+fn order_of(stops: &[Stop]) -> Option<StopOrder> {
+    let seccomp = stops.iter().position(|&stop| stop == Stop::Seccomp)?;
+    // Every stop before it is of a pair, but for an enter of the same call.
+    Some(if seccomp % 2 == 1 {
+        StopOrder::AfterEnter
+    } else {
+        StopOrder::BeforeEnter
+    })
+}
+
+/// `ld nr; jeq getppid, trace; ret ALLOW; trace: ret TRACE`, of
+/// `uapi/linux/seccomp.h` and `arch/x86/entry/syscalls/syscall_64.tbl`.
+fn trace_getppid() -> [SockFilter; 4] {
+    const GETPPID: u32 = 110;
+    let insn = |code, jt, jf, k| SockFilter { code, jt, jf, k };
+    [
+        insn(0x20, 0, 0, 0),
+        insn(0x15, 1, 0, GETPPID),
+        insn(0x06, 0, 0, 0x7fff_0000),
+        insn(0x06, 0, 0, 0x7ff0_0000 | u32::from(TRACE_DATA)),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_orders_are_recognised() {
+        use Stop::{Seccomp, Syscall};
+        // getppid: enter, seccomp, exit; exit_group: enter.
+        assert_eq!(
+            order_of(&[Syscall, Seccomp, Syscall, Syscall]),
+            Some(StopOrder::AfterEnter)
+        );
+        // getppid: seccomp, enter, exit; exit_group: enter.
+        assert_eq!(
+            order_of(&[Seccomp, Syscall, Syscall, Syscall]),
+            Some(StopOrder::BeforeEnter)
+        );
+        assert_eq!(order_of(&[Syscall, Syscall]), None);
+    }
+}

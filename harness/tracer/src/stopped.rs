@@ -1,0 +1,57 @@
+//! A stopped tracee as a value that its restart consumes.
+
+use crate::machine::Restart;
+use harness_sys::{Errno, Tid, ptrace};
+
+/// A tracee in a ptrace-stop. Not `Clone`: a stop is restarted once.
+#[derive(Debug)]
+pub(crate) struct Stopped(Tid);
+
+/// What became of a request to a tracee that was stopped a moment ago.
+pub(crate) type Request<T> = Result<Option<T>, Errno>;
+
+impl Stopped {
+    /// Of a thread that wait4(2) has just reported stopped.
+    #[inline]
+    pub(crate) fn new(tid: Tid) -> Self {
+        Self(tid)
+    }
+
+    /// Restarts it. A tracee that SIGKILL pulled out of the stop is no error:
+    /// its death is reported by wait4(2).
+    #[inline]
+    pub(crate) fn restart(self, restart: Restart) -> Result<(), Errno> {
+        alive(match restart {
+            Restart::Cont(signal) => ptrace::cont(self.0, signal),
+            Restart::Syscall(signal) => ptrace::syscall(self.0, signal),
+            Restart::Listen => ptrace::listen(self.0),
+        })
+        .map(drop)
+    }
+
+    /// What it is doing; `None` if it is dying.
+    #[inline]
+    pub(crate) fn syscall_info(&self) -> Request<ptrace::SyscallInfo> {
+        alive(ptrace::syscall_info(self.0))
+    }
+
+    /// The message of its event stop; `None` if it is dying.
+    pub(crate) fn event_message(&self) -> Request<u64> {
+        alive(ptrace::event_message(self.0))
+    }
+
+    /// Makes its call fail with `errno` without being made.
+    pub(crate) fn skip_call(&self, errno: Errno) -> Request<()> {
+        alive(ptrace::skip_call(self.0, errno))
+    }
+}
+
+/// `ESRCH` at any request can mean a sudden death (ptrace(2), "Death under ptrace").
+#[inline]
+fn alive<T>(result: Result<T, Errno>) -> Request<T> {
+    match result {
+        Ok(value) => Ok(Some(value)),
+        Err(Errno::ESRCH) => Ok(None),
+        Err(errno) => Err(errno),
+    }
+}
