@@ -1,0 +1,217 @@
+//! Runs a program on a system call, as the kernel would, and counts.
+
+use crate::action::Action;
+use crate::data::SeccompData;
+use crate::insn::code;
+use crate::program::{MEMORY_WORDS, Program};
+
+/// What a program did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Outcome {
+    /// What it returned.
+    pub action_value: u32,
+    /// How many instructions it executed, the return among them.
+    pub executed: u32,
+}
+
+impl Outcome {
+    /// The action it returned; `None` for one no kernel knows.
+    #[must_use]
+    pub const fn action(self) -> Option<Action> {
+        Action::from_u32(self.action_value)
+    }
+}
+
+/// Runs `program` on `data`.
+///
+/// Arithmetic is that of the program `bpf_convert_filter` (`net/core/filter.c`) makes: 32 bits that wrap, A and X
+/// start at 0, division by an X of 0 returns 0, and shifts by X use its lower five bits (`kernel/bpf/core.c` since 5.14,
+/// and what x86-64 and arm64 do in their just-in-time code).
+///
+/// # Panics
+///
+/// Never: the checks behind [`Program`] exclude a load, a jump or a memory word out of bounds.
+#[must_use]
+pub fn run(program: &Program, data: &SeccompData) -> Outcome {
+    let (mut a, mut x) = (0_u32, 0_u32);
+    let mut memory = [0_u32; MEMORY_WORDS as usize];
+    let mut pc = 0;
+    let mut executed = 0;
+    loop {
+        let insn = program.instructions()[pc];
+        let k = insn.k;
+        pc += 1;
+        executed += 1;
+        let outcome = |action_value| Outcome {
+            action_value,
+            executed,
+        };
+        match insn.code {
+            code::LD_ABS => a = data.word(k).expect("a checked load is of a word"),
+            code::LD_LEN => a = SeccompData::SIZE,
+            code::LD_IMM => a = k,
+            code::LD_MEM => a = memory[k as usize],
+            code::LDX_LEN => x = SeccompData::SIZE,
+            code::LDX_IMM => x = k,
+            code::LDX_MEM => x = memory[k as usize],
+            code::ST_MEM => memory[k as usize] = a,
+            code::STX_MEM => memory[k as usize] = x,
+            code::ADD_K => a = a.wrapping_add(k),
+            code::ADD_X => a = a.wrapping_add(x),
+            code::SUB_K => a = a.wrapping_sub(k),
+            code::SUB_X => a = a.wrapping_sub(x),
+            code::MUL_K => a = a.wrapping_mul(k),
+            code::MUL_X => a = a.wrapping_mul(x),
+            code::DIV_K => a /= k,
+            code::DIV_X => match a.checked_div(x) {
+                Some(quotient) => a = quotient,
+                None => return outcome(0),
+            },
+            code::OR_K => a |= k,
+            code::OR_X => a |= x,
+            code::AND_K => a &= k,
+            code::AND_X => a &= x,
+            code::XOR_K => a ^= k,
+            code::XOR_X => a ^= x,
+            code::LSH_K => a = a.wrapping_shl(k),
+            code::LSH_X => a = a.wrapping_shl(x),
+            code::RSH_K => a = a.wrapping_shr(k),
+            code::RSH_X => a = a.wrapping_shr(x),
+            code::NEG => a = a.wrapping_neg(),
+            code::JA => pc += k as usize,
+            code::TAX => x = a,
+            code::TXA => a = x,
+            code::RET_K => return outcome(k),
+            code::RET_A => return outcome(a),
+            code::JEQ_X | code::JGT_X | code::JGE_X | code::JSET_X => pc += insn.skip(a, x),
+            _ => pc += insn.skip(a, k),
+        }
+    }
+}
+
+impl crate::insn::Insn {
+    /// How many instructions a conditional jump skips.
+    fn skip(self, a: u32, operand: u32) -> usize {
+        let holds = self
+            .condition()
+            .expect("every other checked opcode is handled apart")
+            .holds(a, operand);
+        usize::from(if holds { self.jt } else { self.jf })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Outcome, run};
+    use crate::data::{SeccompData, offset};
+    use crate::insn::{Insn, code};
+    use crate::program::Program;
+
+    fn outcome(instructions: &[Insn], data: &SeccompData) -> Outcome {
+        run(&Program::new(instructions.to_vec()).expect("valid"), data)
+    }
+
+    /// A = `a`, X = `x`, one instruction, return A.
+    fn alu(code: u16, a: u32, operand: u32) -> u32 {
+        let program = [
+            Insn::statement(code::LD_IMM, a),
+            Insn::statement(code::LDX_IMM, operand),
+            Insn::statement(code, if code & 0x08 == 0 { operand } else { 0 }),
+            Insn::statement(code::RET_A, 0),
+        ];
+        outcome(&program, &SeccompData::default()).action_value
+    }
+
+    #[test]
+    fn arithmetic_is_32_bits_that_wrap() {
+        for (k, x, a, operand, expected) in [
+            (code::ADD_K, code::ADD_X, u32::MAX, 2, 1),
+            (code::SUB_K, code::SUB_X, 1, 2, u32::MAX),
+            (code::MUL_K, code::MUL_X, 0x8000_0001, 2, 2),
+            (code::DIV_K, code::DIV_X, u32::MAX, 2, 0x7fff_ffff),
+            (code::OR_K, code::OR_X, 0b1100, 0b1010, 0b1110),
+            (code::AND_K, code::AND_X, 0b1100, 0b1010, 0b1000),
+            (code::XOR_K, code::XOR_X, 0b1100, 0b1010, 0b0110),
+            (code::LSH_K, code::LSH_X, 3, 31, 0x8000_0000),
+            (code::RSH_K, code::RSH_X, 0x8000_0000, 31, 1),
+        ] {
+            assert_eq!(alu(k, a, operand), expected, "{k:#x}");
+            assert_eq!(alu(x, a, operand), expected, "{x:#x}");
+        }
+        assert_eq!(alu(code::NEG, 1, 0), u32::MAX);
+        assert_eq!(alu(code::LSH_X, 1, 33), 2, "shifts use five bits of X");
+        assert_eq!(alu(code::RSH_X, 4, 33), 2, "shifts use five bits of X");
+    }
+
+    #[test]
+    fn division_by_an_x_of_zero_returns_zero_at_once() {
+        let program = [
+            Insn::statement(code::LD_IMM, 7),
+            Insn::statement(code::DIV_X, 0),
+            Insn::statement(code::RET_K, 0x7fff_0000),
+        ];
+        let expected = Outcome {
+            action_value: 0,
+            executed: 2,
+        };
+        assert_eq!(outcome(&program, &SeccompData::default()), expected);
+    }
+
+    #[test]
+    fn conditions_are_unsigned_and_both_ways_are_taken() {
+        for (code, a, k, holds) in [
+            (code::JEQ_K, 5, 5, true),
+            (code::JEQ_K, 5, 6, false),
+            (code::JGT_K, 5, 5, false),
+            (code::JGT_K, u32::MAX, 5, true),
+            (code::JGE_K, 5, 5, true),
+            (code::JGE_K, 5, 0x8000_0000, false),
+            (code::JSET_K, 6, 2, true),
+            (code::JSET_K, 6, 1, false),
+        ] {
+            for code in [code, code | 0x08] {
+                let program = [
+                    Insn::statement(code::LD_IMM, a),
+                    Insn::statement(code::LDX_IMM, k),
+                    Insn::jump(code, if code & 0x08 == 0 { k } else { 0 }, 1, 0),
+                    Insn::statement(code::RET_K, 0),
+                    Insn::statement(code::RET_K, 1),
+                ];
+                let found = outcome(&program, &SeccompData::default());
+                assert_eq!(found.action_value, u32::from(holds), "{code:#x} {a} {k}");
+                assert_eq!(found.executed, 4);
+            }
+        }
+    }
+
+    #[test]
+    fn registers_memory_and_data_move_as_told() {
+        let data = SeccompData {
+            args: [0, 0, 0xdead_beef_0000_0005, 0, 0, 0],
+            ..SeccompData::new(0xc000_003e, 39)
+        };
+        let program = [
+            Insn::statement(code::LD_ABS, offset::argument_low(2)), // A = 5
+            Insn::statement(code::ST_MEM, 15),
+            Insn::statement(code::LDX_LEN, 0), // X = 64
+            Insn::statement(code::STX_MEM, 0),
+            Insn::statement(code::LD_ABS, offset::NR), // A = 39
+            Insn::statement(code::LDX_MEM, 15),        // X = 5
+            Insn::statement(code::ADD_X, 0),           // A = 44
+            Insn::statement(code::TAX, 0),             // X = 44
+            Insn::statement(code::LD_MEM, 0),          // A = 64
+            Insn::statement(code::SUB_X, 0),           // A = 20
+            Insn::statement(code::TAX, 0),
+            Insn::statement(code::LD_LEN, 0),
+            Insn::statement(code::TXA, 0),
+            Insn::statement(code::JA, 1),
+            Insn::statement(code::RET_K, 0),
+            Insn::statement(code::RET_A, 0),
+        ];
+        let expected = Outcome {
+            action_value: 20,
+            executed: 15,
+        };
+        assert_eq!(outcome(&program, &data), expected);
+    }
+}

@@ -1,0 +1,71 @@
+//! What a compiler is asked for besides the trace set.
+
+use harness_cbpf::Action;
+use harness_syscalls::Arch;
+
+use crate::Error;
+
+/// What a program does with calls in the set and with the others.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Options {
+    /// The action of calls in the set.
+    pub matched: Action,
+    /// The action of all others, and of every call of an architecture that is not the machine's.
+    pub unmatched: Action,
+    /// The machine whose ABIs the program tells apart.
+    pub arch: Arch,
+    /// Tell the calls behind i386's socketcall(2) and ipc(2) apart by their first argument.
+    pub subcalls: bool,
+    /// Who decides on what the table does not know.
+    pub unknown: Unknown,
+}
+
+/// Who decides on numbers beyond the table and on foreign architectures.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Unknown {
+    /// Unknown numbers are in the set if it is negated or `all`; a foreign architecture is unmatched. All compilers
+    /// decide alike.
+    #[default]
+    BySet,
+    /// As strace's generators do, which disagree: `linear` matches unknown numbers, `bitmap` and `bitmap-merged` do
+    /// not; all three match foreign architectures. Other compilers decide as with [`Unknown::BySet`].
+    AsStrace,
+}
+
+impl Options {
+    /// For this machine, without subcalls.
+    #[must_use]
+    pub const fn new(matched: Action, unmatched: Action) -> Self {
+        Self {
+            matched,
+            unmatched,
+            arch: Arch::NATIVE,
+            subcalls: false,
+            unknown: Unknown::BySet,
+        }
+    }
+
+    /// What strace itself is asked for on x86-64: TRACE without data, and its way with what it does not know.
+    #[must_use]
+    pub const fn strace() -> Self {
+        Self {
+            arch: Arch::X86,
+            unknown: Unknown::AsStrace,
+            ..Self::new(Action::Trace(0), Action::Allow)
+        }
+    }
+
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        if self.matched == self.unmatched {
+            return Err(Error::SameAction {
+                action: self.matched,
+            });
+        }
+        Ok(())
+    }
+
+    /// Whether strace's own decisions are wanted.
+    pub(crate) fn as_strace(&self) -> bool {
+        self.unknown == Unknown::AsStrace
+    }
+}

@@ -1,0 +1,209 @@
+//! The programs of an installed strace, instruction for instruction.
+
+use std::process::Command;
+
+use harness_cbpf::{Insn, code};
+use harness_filter::{Options, find};
+use harness_syscalls::{Table, TraceSet};
+
+const ALLOW: u32 = 0x7fff_0000;
+const TRACE: u32 = 0x7ff0_0000;
+
+/// Every class and legacy class name, the published chart's sets, and some lists.
+const SETS: &[&str] = &[
+    "none",
+    "ptrace",
+    "!ptrace",
+    "connect",
+    "!connect",
+    "execve",
+    "%desc",
+    "!%desc",
+    "%file",
+    "!%file",
+    "%fstat",
+    "!%fstat",
+    "%ipc",
+    "!%ipc",
+    "%lstat",
+    "%memory,%ipc,%pure,%signal,%network",
+    "%clock",
+    "%creds",
+    "%fstatfs",
+    "%memory",
+    "%network",
+    "!%network",
+    "%net",
+    "%process",
+    "%pure",
+    "%signal",
+    "!%signal",
+    "%stat",
+    "%%stat",
+    "%statfs",
+    "%%statfs",
+    "desc",
+    "file",
+    "ipc",
+    "memory",
+    "network",
+    "process",
+    "signal",
+    "open,,close",
+    "open,all",
+    "all@64",
+    "connect@64",
+    "connect@32",
+    "connect@x32",
+    "%net@32",
+    "42@64",
+    "336",
+    "424",
+    "readv",
+    "readv#64",
+    "/^open",
+    "/at$",
+    "?no_such_call,open",
+    "/^connect@64",
+    "!open,all",
+    "/.",
+    "semop",
+    "!semop",
+    "socketcall",
+];
+
+/// strace's program as it prints it, or why it cannot be had.
+fn printed(set: &str) -> Result<Vec<Insn>, String> {
+    let output = Command::new("strace")
+        .args([
+            "-d",
+            "--seccomp-bpf",
+            "-f",
+            "-e",
+            &format!("trace={set}"),
+            "true",
+        ])
+        .output()
+        .map_err(|error| format!("strace cannot be run: {error}"))?;
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    let program: Vec<Insn> = text
+        .lines()
+        .filter_map(|line| instruction(line.strip_prefix("strace: ")?))
+        .collect();
+    if program.is_empty() {
+        return Err(format!("strace installed no filter for '{set}': {text}"));
+    }
+    Ok(program)
+}
+
+/// `STMT(BPF_RSH, 5)`, `JUMP(BPF_JEQ, 0, 12, 3221225534)`.
+fn instruction(line: &str) -> Option<Insn> {
+    let (kind, rest) = line.split_once('(')?;
+    if kind != "STMT" && kind != "JUMP" {
+        return None;
+    }
+    let fields: Vec<&str> = rest.strip_suffix(')')?.split(", ").collect();
+    let number = |text: &str| -> u32 {
+        let parsed = match text.strip_prefix("0x") {
+            Some(hex) => u32::from_str_radix(hex, 16),
+            None => text.parse(),
+        };
+        parsed.unwrap_or_else(|error| panic!("{line}: {error}"))
+    };
+    let jump = |code| Insn {
+        code,
+        jt: fields[1].parse().expect("an offset"),
+        jf: fields[2].parse().expect("an offset"),
+        k: number(fields[3]),
+    };
+    Some(match fields.as_slice() {
+        ["BPF_JA", k] => Insn::statement(code::JA, number(k)),
+        ["BPF_JEQ", ..] => jump(code::JEQ_K),
+        ["BPF_JGE", ..] => jump(code::JGE_K),
+        ["BPF_JSET", ..] => jump(code::JSET_K),
+        ["BPF_LDWABS", "data->nr"] => Insn::statement(code::LD_ABS, 0),
+        ["BPF_LDWABS", "data->arch"] => Insn::statement(code::LD_ABS, 4),
+        ["BPF_LDWIMM", k] => Insn::statement(code::LD_IMM, number(k)),
+        ["BPF_TAX"] => Insn::statement(code::TAX, 0),
+        ["BPF_TXA"] => Insn::statement(code::TXA, 0),
+        ["BPF_LSH", "X"] => Insn::statement(code::LSH_X, 0),
+        ["BPF_RSH", k] => Insn::statement(code::RSH_K, number(k)),
+        ["BPF_AND", k] => Insn::statement(code::AND_K, number(k)),
+        ["BPF_RET", "SECCOMP_RET_ALLOW"] => Insn::statement(code::RET_K, ALLOW),
+        ["BPF_RET", "SECCOMP_RET_TRACE"] => Insn::statement(code::RET_K, TRACE),
+        _ => panic!("strace printed an instruction this test does not know: {line}"),
+    })
+}
+
+/// The table of the installed strace's version.
+fn installed() -> Result<&'static Table, String> {
+    let output = Command::new("strace")
+        .arg("--version")
+        .output()
+        .map_err(|error| format!("strace cannot be run: {error}"))?;
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let version = text.split_whitespace().nth(3).unwrap_or_default();
+    let name = format!("strace-{version}");
+    Table::named(&name).ok_or_else(|| format!("there is no table of strace {version}"))
+}
+
+/// 50 lists of calls, the same in every run.
+fn lists(table: &'static Table) -> Vec<String> {
+    let names: Vec<&str> = table
+        .calls(harness_syscalls::Abi::X86_64)
+        .map(|call| call.name)
+        .collect();
+    // Knuth's 64-bit linear congruential generator: reproducible, and no dependency.
+    let mut state = 1_u64;
+    let mut below = |bound: usize| {
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        usize::try_from(state >> 33).expect("31 bits") % bound
+    };
+    (0..50)
+        .map(|index| {
+            let count = 1 + below(if index % 2 == 0 { 10 } else { 150 });
+            let list: Vec<&str> = (0..count).map(|_| names[below(names.len())]).collect();
+            let negated = if below(4) == 0 { "!" } else { "" };
+            format!("{negated}{}", list.join(","))
+        })
+        .collect()
+}
+
+#[test]
+fn programs_equal_straces_own() {
+    let table = match installed() {
+        Ok(table) if cfg!(target_arch = "x86_64") => table,
+        Ok(_) => return eprintln!("skipped: strace's filters are compared on x86-64 only"),
+        Err(reason) => return eprintln!("skipped: {reason}"),
+    };
+    if let Err(reason) = printed("none") {
+        return eprintln!("skipped: {reason}");
+    }
+    let compile = |name: &str, set: &TraceSet| {
+        let compiler = find(name).expect("registered");
+        compiler.compile(set, &Options::strace()).expect("compiles")
+    };
+    let (mut linear_chosen, mut bitmap_chosen) = (0, 0);
+    for text in SETS.iter().map(|&set| set.to_owned()).chain(lists(table)) {
+        let set = TraceSet::parse(&text, table)
+            .unwrap_or_else(|error| panic!("{error}"))
+            .with_always_traced();
+        let (linear, bitmap) = (compile("linear", &set), compile("bitmap", &set));
+        // strace installs the shorter one.
+        let chosen = if linear.len() <= bitmap.len() {
+            linear_chosen += 1;
+            linear
+        } else {
+            bitmap_chosen += 1;
+            bitmap
+        };
+        let strace = printed(&text).unwrap_or_else(|reason| panic!("{reason}"));
+        assert_eq!(chosen.instructions(), strace, "{text}");
+    }
+    assert!(
+        linear_chosen > 10 && bitmap_chosen > 10,
+        "both shapes were compared"
+    );
+}
