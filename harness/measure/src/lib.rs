@@ -1,1 +1,134 @@
-//! Placeholder.
+//! Takes a measurement: what is run, in which order, each run in a process of
+//! its own, verified before it counts.
+//!
+//! The way: [`subject`] turns names into what can be executed, [`order`] makes
+//! the blocks, [`session`] takes a sample for each slot of the plan through
+//! [`isolated`], [`verify`] decides whether it counts.
+
+pub mod environment;
+mod hook;
+pub mod isolated;
+mod order;
+mod pressure;
+mod progress;
+pub mod request;
+mod session;
+mod startup;
+mod subject;
+mod verify;
+
+pub use request::{Request, Target};
+pub use session::{Finished, Session};
+
+/// Why a measurement could not be taken, or not to its end.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// No mode of this name.
+    #[error("unknown mode {name}{}; see `harness list modes`", hint(.nearest))]
+    UnknownMode {
+        /// As given.
+        name: String,
+        /// Names like it.
+        nearest: Vec<String>,
+    },
+    /// No workload of this name.
+    #[error("unknown workload {name}{}; see `harness list workloads`", hint(.nearest))]
+    UnknownWorkload {
+        /// As given.
+        name: String,
+        /// Names like it.
+        nearest: Vec<String>,
+    },
+    /// A mode was asked for by name and cannot run here.
+    #[error("mode {mode} cannot run here: {why}")]
+    Unavailable {
+        /// Name of the mode.
+        mode: String,
+        /// Reason and remedy.
+        why: harness_mode::Unavailable,
+    },
+    /// The trace set is none.
+    #[error("--trace {text}: {source}")]
+    TraceSet {
+        /// As given.
+        text: String,
+        /// What is wrong with it.
+        source: harness_syscalls::ParseError,
+    },
+    /// The mode cannot trace this set.
+    #[error("mode {mode}: {source}")]
+    Filter {
+        /// Name of the mode.
+        mode: String,
+        /// Why not.
+        source: harness_mode::Error,
+    },
+    /// The command cannot be executed.
+    #[error(transparent)]
+    Command(#[from] harness_sys::launcher::LaunchError),
+    /// Pinning as asked for is impossible.
+    #[error(
+        "--pin {0} needs two processors and only one is allowed here; use --pin same-core or --pin none"
+    )]
+    TooFewProcessors(&'static str),
+    /// A hook failed.
+    #[error("the --{hook} command ended with {end}: {command}")]
+    Hook {
+        /// Which hook.
+        hook: &'static str,
+        /// How it ended.
+        end: String,
+        /// The command.
+        command: String,
+    },
+    /// A sample did something else than it must.
+    #[error("workload {workload} under mode {mode}: {reason}")]
+    Sample {
+        /// Name of the workload.
+        workload: String,
+        /// Name of the mode.
+        mode: String,
+        /// What it did.
+        reason: String,
+    },
+    /// The harness's own process for a run failed.
+    #[error("cannot make a run: {0}")]
+    Isolated(String),
+    /// A file of the harness's own.
+    #[error("{operation}: {source}")]
+    Io {
+        /// What was being done.
+        operation: String,
+        /// The error.
+        source: std::io::Error,
+    },
+    /// The record could not be written.
+    #[error(transparent)]
+    Record(#[from] harness_record::Error),
+    /// SIGINT, SIGTERM or SIGHUP arrived.
+    #[error("stopped by signal {0}")]
+    Interrupted(i32),
+}
+
+fn hint(nearest: &[String]) -> String {
+    if nearest.is_empty() {
+        String::new()
+    } else {
+        format!(" (did you mean {}?)", nearest.join(" or "))
+    }
+}
+
+/// The names most like `name`, best first, at most three.
+pub(crate) fn nearest<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> Vec<String> {
+    let mut scored: Vec<_> = names
+        .map(|known| (strsim::damerau_levenshtein(name, known), known))
+        .collect();
+    scored.sort_unstable();
+    let limit = name.len() / 2;
+    scored
+        .into_iter()
+        .take_while(|&(distance, _)| distance <= limit.max(2))
+        .take(3)
+        .map(|(_, name)| name.to_owned())
+        .collect()
+}

@@ -1,1 +1,158 @@
-//! Placeholder.
+//! The ways of tracing that are compared.
+//!
+//! A [`Mode`] is one file here and one line in [`registry`]. Its contract:
+//!
+//! 1. It runs the program it is given to the end of the whole process tree, with
+//!    the same output, exit status and side effects as untraced.
+//! 2. It is called in a process that does only this: one thread, no other child,
+//!    a subreaper. What it leaves running after an error dies with that process.
+//! 3. Time is measured from the restart into execve(2) to the end of the last
+//!    process of the tree, the same in every mode.
+//! 4. It traces exactly the trace set it is given, and counts one traced event
+//!    for each call of the set entered, the execve(2) that starts the program included.
+//! 5. What it cannot know it leaves `None`; it never estimates.
+//! 6. Whether it can run here is found out by trying, not from a version number.
+
+mod none;
+mod ptrace;
+mod seccomp;
+
+use harness_cbpf::Cacheable;
+use harness_filter::Compiler;
+use harness_sys::launcher::{Launch, LaunchError};
+use harness_syscalls::{Abi, Table, TraceSet};
+pub use harness_tracer::End;
+use harness_tracer::counts::{CallCounts, Stops};
+use std::time::Duration;
+
+/// One way of tracing.
+pub trait Mode: Sync {
+    /// Name on the command line.
+    fn name(&self) -> &'static str;
+
+    /// What it does, in a line.
+    fn summary(&self) -> &'static str;
+
+    /// Whether it can run here. May fork: see rule 2 of the contract.
+    ///
+    /// # Errors
+    /// [`Unavailable`]: the reason and the remedy.
+    fn check(&self) -> Result<(), Unavailable>;
+
+    /// The seccomp program it would install for `set`.
+    ///
+    /// # Errors
+    /// [`Error::Filter`] where the set has no program the kernel would take.
+    fn filter(&self, set: &TraceSet) -> Result<Option<Filter>, Error> {
+        let _ = set;
+        Ok(None)
+    }
+
+    /// Runs `launch` under this mode to the end of its process tree.
+    ///
+    /// # Errors
+    /// [`Error`]; the caller ends its process then.
+    fn run(&self, launch: &Launch<'_>, set: &TraceSet) -> Result<Outcome, Error>;
+}
+
+/// Every mode, in the order in which they are reported.
+#[must_use]
+pub fn registry() -> &'static [&'static dyn Mode] {
+    &[
+        &none::None,
+        &ptrace::Ptrace,
+        &seccomp::LINEAR,
+        &seccomp::BITMAP,
+    ]
+}
+
+/// The mode called `name`.
+#[must_use]
+pub fn find(name: &str) -> Option<&'static dyn Mode> {
+    registry().iter().copied().find(|mode| mode.name() == name)
+}
+
+/// Why a mode cannot run here, and what to do about it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{reason}; {remedy}")]
+pub struct Unavailable {
+    /// Why.
+    pub reason: String,
+    /// What to do.
+    pub remedy: String,
+}
+
+impl From<harness_tracer::Error> for Unavailable {
+    fn from(error: harness_tracer::Error) -> Self {
+        Self {
+            reason: error.to_string(),
+            remedy: error.remedy().to_owned(),
+        }
+    }
+}
+
+/// A compiled program and the compiler that made it.
+pub struct Filter {
+    /// The compiler.
+    pub compiler: &'static dyn Compiler,
+    /// The program.
+    pub program: harness_cbpf::Program,
+}
+
+impl Filter {
+    /// Whether the kernel can cache every native call the program allows
+    /// (constant-action bitmap, Linux 5.11).
+    #[must_use]
+    pub fn cacheable(&self) -> bool {
+        let numbers = 0..Table::current().size(Abi::NATIVE);
+        harness_cbpf::cacheable(&self.program, Abi::NATIVE.audit_arch(), numbers) == Cacheable::All
+    }
+}
+
+/// What one run was seen to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outcome {
+    /// How the program ended.
+    pub end: End,
+    /// Rule 3 of the contract.
+    pub wall: Duration,
+    /// Stops of the tracer.
+    pub stops: Option<Stops>,
+    /// System calls entered, all of them.
+    pub syscalls: Option<u64>,
+    /// System calls of the trace set entered.
+    pub traced_events: Option<u64>,
+    /// The same by ABI and number.
+    pub calls: Option<CallCounts>,
+    /// Processes and threads seen, the first one included.
+    pub tracees: Option<u64>,
+    /// Children known to have run untraced.
+    pub escaped: u64,
+    /// Whether `no_new_privs` had to be set.
+    pub no_new_privs: bool,
+}
+
+/// Why a run could not be made.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The program could not be started.
+    #[error(transparent)]
+    Launch(#[from] LaunchError),
+    /// The tracer failed.
+    #[error(transparent)]
+    Trace(#[from] harness_tracer::Error),
+    /// wait4(2) failed.
+    #[error("cannot wait for the program: wait4(2): {0}")]
+    Wait(harness_sys::Errno),
+    /// The set has no program.
+    #[error("no filter for trace set {set}: {reason}")]
+    Filter {
+        /// The set, as written.
+        set: String,
+        /// Why not.
+        reason: String,
+    },
+    /// The order of stops could not be found out.
+    #[error("cannot find out the order of seccomp-stops: {0}")]
+    StopOrder(harness_tracer::Error),
+}

@@ -17,7 +17,7 @@ mod summary_csv;
 pub use directory::RecordDirectory;
 pub use environment::{Cpu, Environment, SeccompState};
 pub use error::Error;
-pub use plan::{Hooks, ModePlan, Pin, Plan, Slot, WorkloadPlan};
+pub use plan::{FilterPlan, Hooks, ModePlan, Pin, Plan, Slot, WorkloadPlan};
 pub use result::{
     ContextSwitches, Distribution, FilterSummary, Ratio, ResultRow, StopCounts, TimeMeasure,
 };

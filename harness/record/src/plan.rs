@@ -1,5 +1,6 @@
 //! What was to be measured, and in which order.
 
+use crate::FilterSummary;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -23,6 +24,19 @@ pub struct Plan {
     /// The order of the runs as planned: blocks one after the other, each a
     /// random permutation of the available modes followed by its reverse.
     pub order: Vec<Slot>,
+    /// The seccomp programs of the modes that have one.
+    pub filters: Vec<FilterPlan>,
+}
+
+/// The seccomp program of a mode for a workload's trace set.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FilterPlan {
+    /// Name of the workload.
+    pub workload: String,
+    /// Name of the mode.
+    pub mode: String,
+    /// The program in short.
+    pub filter: FilterSummary,
 }
 
 /// One workload of a plan.

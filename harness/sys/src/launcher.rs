@@ -26,6 +26,7 @@ pub struct Launch<'fd> {
     environment: Vec<CString>,
     directory: Option<CString>,
     descriptors: Vec<(BorrowedFd<'fd>, RawFd)>,
+    inherited: Vec<(RawFd, RawFd)>,
     cpu: Option<u32>,
 }
 
@@ -163,6 +164,7 @@ impl<'fd> Launch<'fd> {
             environment: variables.collect::<Result<_, _>>()?,
             directory: None,
             descriptors: Vec::new(),
+            inherited: Vec::new(),
             cpu: None,
         })
     }
@@ -180,6 +182,12 @@ impl<'fd> Launch<'fd> {
     /// be a number given away by an earlier call.
     pub fn descriptor(&mut self, descriptor: BorrowedFd<'fd>, number: RawFd) -> &mut Self {
         self.descriptors.push((descriptor, number));
+        self
+    }
+
+    /// Gives it this process's descriptor `own` as number `number`.
+    pub fn inherit(&mut self, own: RawFd, number: RawFd) -> &mut Self {
+        self.inherited.push((own, number));
         self
     }
 
@@ -224,6 +232,9 @@ impl<'fd> Launch<'fd> {
         for &(descriptor, number) in &self.descriptors {
             duplicate(descriptor.as_raw_fd(), number)
                 .map_err(|errno| (Step::Descriptors, errno))?;
+        }
+        for &(own, number) in &self.inherited {
+            duplicate(own, number).map_err(|errno| (Step::Descriptors, errno))?;
         }
         if let Some(directory) = &self.directory {
             nix::unistd::chdir(directory.as_c_str()).map_err(|errno| (Step::Directory, errno))?;

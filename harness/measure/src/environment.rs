@@ -1,0 +1,189 @@
+//! Reads the machine a measurement is taken on. What cannot be read is `None`.
+
+use harness_record::{Cpu, Environment, SeccompState};
+use harness_sys::{affinity, process};
+use std::collections::BTreeMap;
+use std::fs::{read_dir, read_to_string};
+use std::path::Path;
+
+/// The machine, its kernel, and the state this process runs in. Forks a probe:
+/// the process must have a single thread.
+#[must_use]
+pub fn read() -> Environment {
+    let cpuinfo = read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let status = read_to_string("/proc/self/status").unwrap_or_default();
+    let allowed = affinity::allowed().unwrap_or_default();
+    Environment {
+        host: text("/proc/sys/kernel/hostname").unwrap_or_default(),
+        kernel_release: text("/proc/sys/kernel/osrelease").unwrap_or_default(),
+        kernel_version: text("/proc/sys/kernel/version").unwrap_or_default(),
+        architecture: std::env::consts::ARCH.to_owned(),
+        os: os_release(&read_to_string("/etc/os-release").unwrap_or_default()),
+        cpu: Cpu {
+            model: field(&cpuinfo, "model name"),
+            online: online(&text("/sys/devices/system/cpu/online").unwrap_or_default()),
+            allowed,
+        },
+        memory_kib: memory(&read_to_string("/proc/meminfo").unwrap_or_default()),
+        mitigations: files_of(Path::new("/sys/devices/system/cpu/vulnerabilities")),
+        bpf_jit_enable: number("/proc/sys/net/core/bpf_jit_enable"),
+        bpf_jit_harden: number("/proc/sys/net/core/bpf_jit_harden"),
+        yama_ptrace_scope: number("/proc/sys/kernel/yama/ptrace_scope"),
+        seccomp: SeccompState {
+            mode: field(&status, "Seccomp").and_then(|value| value.parse().ok()),
+            filters: field(&status, "Seccomp_filters").and_then(|value| value.parse().ok()),
+            no_new_privs: field(&status, "NoNewPrivs").and_then(|value| value.parse().ok()),
+            speculation_store_bypass: field(&status, "Speculation_Store_Bypass"),
+        },
+        clock_source: text("/sys/devices/system/clocksource/clocksource0/current_clocksource"),
+        governor: text("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
+        cgroup_limits: cgroup_limits(),
+        virtualization: virtualization(&cpuinfo),
+        randomize_va_space: number("/proc/sys/kernel/randomize_va_space"),
+        euid: process::effective_user(),
+        cap_sys_admin: field(&status, "CapEff").is_some_and(|mask| has_sys_admin(&mask)),
+        seccomp_stop_order: harness_tracer::order::probe()
+            .ok()
+            .map(|order| order.to_string()),
+        load_average: text("/proc/loadavg").and_then(|loads| loads.split(' ').next()?.parse().ok()),
+    }
+}
+
+fn text(path: impl AsRef<Path>) -> Option<String> {
+    Some(read_to_string(path).ok()?.trim().to_owned())
+}
+
+fn number(path: &str) -> Option<i64> {
+    text(path)?.parse().ok()
+}
+
+/// The value of the first line `NAME: VALUE`, with spaces around the colon.
+fn field(text: &str, name: &str) -> Option<String> {
+    let value = text.lines().find_map(|line| {
+        let (key, value) = line.split_once(':')?;
+        (key.trim() == name).then(|| value.trim().to_owned())
+    });
+    value.filter(|value| !value.is_empty())
+}
+
+fn os_release(text: &str) -> Option<String> {
+    let value = text
+        .lines()
+        .find_map(|line| line.strip_prefix("PRETTY_NAME="))?;
+    Some(value.trim_matches('"').to_owned())
+}
+
+fn memory(meminfo: &str) -> Option<u64> {
+    field(meminfo, "MemTotal")?
+        .strip_suffix("kB")?
+        .trim()
+        .parse()
+        .ok()
+}
+
+/// How many processors a list like `0-3,8` of sysfs names.
+fn online(list: &str) -> u32 {
+    let count = |range: &str| -> Option<u32> {
+        match range.split_once('-') {
+            None => range.parse::<u32>().ok().map(|_| 1),
+            Some((low, high)) => {
+                Some(high.parse::<u32>().ok()?.checked_sub(low.parse().ok()?)? + 1)
+            }
+        }
+    };
+    list.split(',').filter_map(count).sum()
+}
+
+/// CAP_SYS_ADMIN is bit 21 (`uapi/linux/capability.h`).
+fn has_sys_admin(mask: &str) -> bool {
+    u64::from_str_radix(mask, 16).is_ok_and(|mask| mask & (1 << 21) != 0)
+}
+
+fn files_of(directory: &Path) -> BTreeMap<String, String> {
+    let entries = read_dir(directory).into_iter().flatten().flatten();
+    entries
+        .filter_map(|entry| Some((entry.file_name().into_string().ok()?, text(entry.path())?)))
+        .collect()
+}
+
+/// CPU and memory limits of the control group of version 2, and of its
+/// ancestors, where they are set; of version 1 where there is none.
+fn cgroup_limits() -> BTreeMap<String, String> {
+    let own = read_to_string("/proc/self/cgroup").unwrap_or_default();
+    let mut limits = BTreeMap::new();
+    if let Some(path) = own.lines().find_map(|line| line.strip_prefix("0::")) {
+        let mut group = Path::new("/sys/fs/cgroup").join(path.trim_start_matches('/'));
+        while group.starts_with("/sys/fs/cgroup") {
+            for name in [
+                "cpu.max",
+                "cpu.weight",
+                "memory.max",
+                "pids.max",
+                "cpuset.cpus.effective",
+            ] {
+                let set = text(group.join(name)).filter(|limit| !limit.starts_with("max"));
+                if let Some(limit) = set {
+                    limits.entry(name.to_owned()).or_insert(limit);
+                }
+            }
+            if !group.pop() {
+                break;
+            }
+        }
+    }
+    for (name, path) in [
+        ("cpu.cfs_quota_us", "/sys/fs/cgroup/cpu/cpu.cfs_quota_us"),
+        (
+            "memory.limit_in_bytes",
+            "/sys/fs/cgroup/memory/memory.limit_in_bytes",
+        ),
+    ] {
+        if let Some(limit) = text(path) {
+            limits.insert(name.to_owned(), limit);
+        }
+    }
+    limits
+}
+
+fn virtualization(cpuinfo: &str) -> Option<String> {
+    let hypervisor = field(cpuinfo, "flags")
+        .is_some_and(|flags| flags.split(' ').any(|flag| flag == "hypervisor"));
+    let product = text("/sys/class/dmi/id/product_name").or_else(|| text("/sys/hypervisor/type"));
+    hypervisor.then(|| product.unwrap_or_else(|| "a hypervisor (CPU flag)".to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_the_kernels_formats() {
+        assert_eq!(online("0-1"), 2);
+        assert_eq!(online("0,2-3,8"), 4);
+        assert_eq!(online(""), 0);
+        assert_eq!(
+            field("Seccomp:\t2\nSeccomp_filters:\t1\n", "Seccomp").as_deref(),
+            Some("2")
+        );
+        assert_eq!(
+            field("model name\t: A CPU\n", "model name").as_deref(),
+            Some("A CPU")
+        );
+        assert_eq!(memory("MemTotal:       24684092 kB\n"), Some(24_684_092));
+        assert_eq!(
+            os_release("NAME=x\nPRETTY_NAME=\"Debian 12\"\n").as_deref(),
+            Some("Debian 12")
+        );
+        assert!(has_sys_admin("000001ffffffffff"));
+        assert!(!has_sys_admin("0000000000000000"));
+    }
+
+    #[test]
+    fn this_machine_can_be_read() {
+        let here = read();
+        assert!(!here.kernel_release.is_empty());
+        assert!(here.cpu.online >= 1);
+        assert!(!here.cpu.allowed.is_empty());
+        assert!(here.seccomp.mode.is_some());
+    }
+}

@@ -1,0 +1,444 @@
+//! One sample in a process of its own.
+//!
+//! The harness executes itself with a hidden word, hands the new process a
+//! [`Spec`] and reads an [`Outcome`] back. That process does only this sample:
+//! its own account is the tracer's, its children's is the tracees', and when it
+//! is killed all that it started dies with it.
+
+use crate::Error;
+use harness_mode::{End, Mode};
+use harness_record::Pin;
+use harness_sys::launcher::Launch;
+use harness_sys::rusage::{self, Usage};
+use harness_sys::signals::Termination;
+use harness_sys::{affinity, files, process};
+use harness_syscalls::{Table, TraceSet};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::os::fd::AsFd;
+use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
+use std::process::{Child, Command, ExitCode, Stdio};
+
+/// The hidden word.
+pub const WORD: &str = "__sample";
+
+/// What one sample is.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Spec {
+    pub(crate) mode: String,
+    pub(crate) trace: String,
+    pub(crate) program: OsString,
+    pub(crate) arguments: Vec<OsString>,
+    pub(crate) directory: Option<PathBuf>,
+    pub(crate) environment_padding: u32,
+    pub(crate) processors: Processors,
+    pub(crate) executions: u32,
+    pub(crate) times_itself: bool,
+    pub(crate) show_output: bool,
+}
+
+/// Where tracer and tracees are bound to.
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
+pub(crate) struct Processors {
+    pub(crate) tracer: Option<u32>,
+    pub(crate) tracees: Option<u32>,
+}
+
+impl Processors {
+    /// For a pinning on this machine: the last processors that are allowed, as
+    /// the first ones take most interrupts.
+    pub(crate) fn choose(pin: Pin, allowed: &[u32]) -> Result<Self, Error> {
+        let (last, before) = match *allowed {
+            [.., before, last] => (Some(last), Some(before)),
+            [only] => (Some(only), None),
+            [] => (None, None),
+        };
+        Ok(match pin {
+            Pin::None => Self::default(),
+            Pin::SameCore => Self {
+                tracer: last,
+                tracees: last,
+            },
+            Pin::Split if before.is_none() => return Err(Error::TooFewProcessors("split")),
+            Pin::Split => Self {
+                tracer: before,
+                tracees: last,
+            },
+        })
+    }
+}
+
+/// What one sample did: totals over its executions.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub(crate) struct Done {
+    pub(crate) executions: u32,
+    /// Of the last execution; one that ends otherwise than with 0 is the last.
+    pub(crate) exit_code: Option<i32>,
+    pub(crate) signal: Option<i32>,
+    pub(crate) wall_ns: u64,
+    pub(crate) loop_ns: Option<u64>,
+    pub(crate) tracer: Account,
+    pub(crate) tracees: Account,
+    pub(crate) max_rss_kib: u64,
+    pub(crate) stops: Option<Stops>,
+    pub(crate) syscalls: Option<u64>,
+    pub(crate) traced_events: Option<u64>,
+    /// Traced calls by name, `ABI:name` for those that are not native.
+    pub(crate) calls: BTreeMap<String, u64>,
+    pub(crate) tracees_seen: Option<u64>,
+    pub(crate) escaped: u64,
+    pub(crate) no_new_privs: bool,
+    /// The last lines the program wrote to standard error.
+    pub(crate) stderr: String,
+}
+
+/// One side's share of rusage.
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
+pub(crate) struct Account {
+    pub(crate) user_ns: u64,
+    pub(crate) sys_ns: u64,
+    pub(crate) voluntary: u64,
+    pub(crate) involuntary: u64,
+}
+
+impl Account {
+    fn between(before: Usage, after: Usage) -> Self {
+        Self {
+            user_ns: after.user_ns.saturating_sub(before.user_ns),
+            sys_ns: after.sys_ns.saturating_sub(before.sys_ns),
+            voluntary: after.voluntary.saturating_sub(before.voluntary),
+            involuntary: after.involuntary.saturating_sub(before.involuntary),
+        }
+    }
+}
+
+/// Stops by kind.
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
+pub(crate) struct Stops {
+    pub(crate) syscall_enter: u64,
+    pub(crate) syscall_exit: u64,
+    pub(crate) seccomp: u64,
+    pub(crate) event: u64,
+    pub(crate) signal: u64,
+    pub(crate) group: u64,
+}
+
+impl Stops {
+    pub(crate) fn total(&self) -> u64 {
+        self.syscall_enter
+            + self.syscall_exit
+            + self.seccomp
+            + self.event
+            + self.signal
+            + self.group
+    }
+
+    fn add(&mut self, other: &harness_tracer::counts::Stops) {
+        self.syscall_enter += other.syscall_enter;
+        self.syscall_exit += other.syscall_exit;
+        self.seccomp += other.seccomp;
+        self.event += other.event;
+        self.signal += other.signal;
+        self.group += other.group;
+    }
+}
+
+type Outcome = Result<Done, String>;
+
+/// Takes one sample.
+///
+/// # Errors
+/// [`Error::Isolated`] where the run could not be made, [`Error::Interrupted`];
+/// no process of the run is left then.
+pub(crate) fn run(spec: &Spec, termination: &Termination) -> Result<Done, Error> {
+    let mut child = spawn()?;
+    let result = exchange(&mut child, spec, termination);
+    if result.is_err() {
+        // Its tracees die with it; untraced ones become ours and die here.
+        let _ = child.kill();
+    }
+    let status = child.wait();
+    if result.is_err() {
+        process::kill_descendants();
+    }
+    let text = result?;
+    if let Ok(outcome) = serde_json::from_str::<Outcome>(&text) {
+        return outcome.map_err(Error::Isolated);
+    }
+    process::kill_descendants();
+    let end = status.map_or_else(|error| error.to_string(), |status| status.to_string());
+    Err(Error::Isolated(format!("its process ended early ({end})")))
+}
+
+fn spawn() -> Result<Child, Error> {
+    let own = std::env::current_exe();
+    let own = own.map_err(|source| Error::Io {
+        operation: "cannot find the harness's own binary".to_owned(),
+        source,
+    })?;
+    Command::new(&own)
+        .arg(WORD)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        // A terminal's Ctrl-C is for the harness alone, which then ends the run.
+        .process_group(0)
+        .spawn()
+        .map_err(|source| Error::Io {
+            operation: format!("cannot execute {}", own.display()),
+            source,
+        })
+}
+
+/// Hands over the spec and waits for the answer.
+fn exchange(child: &mut Child, spec: &Spec, termination: &Termination) -> Result<String, Error> {
+    let io = |source| Error::Io {
+        operation: "cannot talk to the process of a run".to_owned(),
+        source,
+    };
+    let (Some(mut stdin), Some(mut stdout)) = (child.stdin.take(), child.stdout.take()) else {
+        return Err(Error::Isolated("it has no pipes".to_owned()));
+    };
+    let spec = serde_json::to_vec(spec).map_err(|error| Error::Isolated(error.to_string()))?;
+    // An early death shows below, as an answer that is missing.
+    let _ = stdin.write_all(&spec);
+    drop(stdin);
+    let mut answer = Vec::new();
+    let mut buffer = [0; 4096];
+    loop {
+        let ready = files::wait_readable(termination.as_fd(), stdout.as_fd())
+            .map_err(|errno| io(errno.into()))?;
+        if ready.0
+            && let Some(signal) = termination.take().map_err(|errno| io(errno.into()))?
+        {
+            return Err(Error::Interrupted(signal));
+        }
+        if ready.1 {
+            let read = stdout.read(&mut buffer).map_err(io)?;
+            if read == 0 {
+                return Ok(String::from_utf8_lossy(&answer).into_owned());
+            }
+            answer.extend_from_slice(&buffer[..read]);
+        }
+    }
+}
+
+/// What the process with the hidden word does.
+#[must_use]
+pub fn main() -> ExitCode {
+    let parent = process::parent();
+    if process::die_with_parent().is_err() || process::parent() != parent {
+        return ExitCode::FAILURE;
+    }
+    let outcome = read_spec().and_then(|spec| take(&spec));
+    let failed = outcome.is_err();
+    let written = serde_json::to_writer(std::io::stdout().lock(), &outcome);
+    // After an error traced processes die with this one; untraced ones do here.
+    if failed {
+        process::kill_descendants();
+    }
+    if written.is_err() {
+        ExitCode::FAILURE
+    } else {
+        ExitCode::SUCCESS
+    }
+}
+
+fn read_spec() -> Result<Spec, String> {
+    let error =
+        |error: &dyn std::fmt::Display| format!("{WORD} is for the harness's own use: {error}");
+    serde_json::from_reader(std::io::stdin().lock()).map_err(|e| error(&e))
+}
+
+fn take(spec: &Spec) -> Outcome {
+    process::become_subreaper()
+        .map_err(|errno| format!("prctl(PR_SET_CHILD_SUBREAPER): {errno}"))?;
+    let mode = harness_mode::find(&spec.mode).ok_or_else(|| format!("no mode {}", spec.mode))?;
+    let set = TraceSet::parse(&spec.trace, Table::current()).map_err(|error| error.to_string())?;
+    // What a mode probes it probes here, before the accounts below begin.
+    mode.check().map_err(|error| error.to_string())?;
+    if let Some(cpu) = spec.processors.tracer {
+        affinity::pin_to(cpu).map_err(|errno| format!("cannot run on processor {cpu}: {errno}"))?;
+    }
+    let mut done = Done::default();
+    let mut streams = Streams::open(spec.show_output)?;
+    let (tracer, tracees) = (rusage::own(), rusage::children());
+    for _ in 0..spec.executions {
+        execute(spec, mode, &set, &streams, &mut done)?;
+        if done.exit_code != Some(0) {
+            break;
+        }
+    }
+    done.tracer = Account::between(tracer, rusage::own());
+    let children = rusage::children();
+    done.tracees = Account::between(tracees, children);
+    done.max_rss_kib = children.max_rss_kib;
+    done.stderr = streams.last_lines();
+    Ok(done)
+}
+
+fn execute(
+    spec: &Spec,
+    mode: &dyn Mode,
+    set: &TraceSet,
+    streams: &Streams,
+    done: &mut Done,
+) -> Result<(), String> {
+    let report =
+        files::anonymous("loop-report").map_err(|errno| format!("memfd_create(2): {errno}"))?;
+    let padding = (spec.environment_padding > 0).then(|| {
+        (
+            OsString::from("HARNESS_PADDING"),
+            OsString::from("x".repeat(spec.environment_padding as usize)),
+        )
+    });
+    let environment = std::env::vars_os().chain(padding);
+    let arguments = spec.arguments.iter().map(OsString::as_os_str);
+    let mut launch =
+        Launch::new(&spec.program, arguments, environment).map_err(|error| error.to_string())?;
+    if let Some(directory) = &spec.directory {
+        launch
+            .directory(directory)
+            .map_err(|error| error.to_string())?;
+    }
+    streams.give(&mut launch);
+    if spec.times_itself {
+        launch.descriptor(report.as_fd(), REPORT_FD);
+    }
+    if let Some(cpu) = spec.processors.tracees {
+        launch.pin_to(cpu);
+    }
+    let outcome = mode.run(&launch, set).map_err(|error| error.to_string())?;
+    drop(launch);
+    done.executions += 1;
+    (done.exit_code, done.signal) = match outcome.end {
+        End::Exited(code) => (Some(code), None),
+        End::Killed(signal) => (None, Some(signal)),
+    };
+    done.wall_ns += u64::try_from(outcome.wall.as_nanos()).unwrap_or(u64::MAX);
+    if spec.times_itself
+        && let Some(loop_ns) = read_report(report)
+    {
+        *done.loop_ns.get_or_insert(0) += loop_ns;
+    }
+    let add = |sum: &mut Option<u64>, value: Option<u64>| {
+        if let Some(value) = value {
+            *sum.get_or_insert(0) += value;
+        }
+    };
+    if let Some(stops) = &outcome.stops {
+        done.stops.get_or_insert_default().add(stops);
+    }
+    add(&mut done.syscalls, outcome.syscalls);
+    add(&mut done.traced_events, outcome.traced_events);
+    add(&mut done.tracees_seen, outcome.tracees);
+    for (abi, number, count) in outcome
+        .calls
+        .iter()
+        .flat_map(harness_tracer::counts::CallCounts::iter)
+    {
+        *done.calls.entry(call_name(abi, number)).or_default() += count.entered;
+    }
+    done.escaped += outcome.escaped;
+    done.no_new_privs |= outcome.no_new_privs;
+    Ok(())
+}
+
+/// Where a workload that times itself reports.
+pub(crate) const REPORT_FD: i32 = 3;
+
+/// `loop_ns=N`, as the workload wrote it.
+fn read_report(mut report: File) -> Option<u64> {
+    let mut text = String::new();
+    report.seek(SeekFrom::Start(0)).ok()?;
+    report.read_to_string(&mut text).ok()?;
+    text.trim_end().strip_prefix("loop_ns=")?.parse().ok()
+}
+
+fn call_name(abi: harness_syscalls::Abi, number: u32) -> String {
+    let name = Table::current()
+        .name_of(abi, number)
+        .map_or_else(|| number.to_string(), str::to_owned);
+    if abi == harness_syscalls::Abi::NATIVE {
+        name
+    } else {
+        format!("{abi}:{name}")
+    }
+}
+
+/// The standard streams of a program that is measured.
+enum Streams {
+    /// Those of the harness, both to its standard error: its standard output
+    /// carries the result.
+    Shown(File),
+    /// Nothing in, output thrown away, errors kept to be shown if it fails.
+    Hidden { null: File, errors: File },
+}
+
+impl Streams {
+    fn open(show: bool) -> Result<Self, String> {
+        let null = File::options().read(true).write(true).open("/dev/null");
+        let null = null.map_err(|error| format!("/dev/null: {error}"))?;
+        if show {
+            return Ok(Self::Shown(null));
+        }
+        let errors =
+            files::anonymous("stderr").map_err(|errno| format!("memfd_create(2): {errno}"))?;
+        Ok(Self::Hidden { null, errors })
+    }
+
+    fn give<'fd>(&'fd self, launch: &mut Launch<'fd>) {
+        match self {
+            Self::Shown(null) => {
+                launch.descriptor(null.as_fd(), 0);
+                launch.inherit(2, 1);
+            }
+            Self::Hidden { null, errors } => {
+                launch
+                    .descriptor(null.as_fd(), 0)
+                    .descriptor(null.as_fd(), 1)
+                    .descriptor(errors.as_fd(), 2);
+            }
+        }
+    }
+
+    fn last_lines(&mut self) -> String {
+        const KEPT: u64 = 2048;
+        let Self::Hidden { errors, .. } = self else {
+            return String::new();
+        };
+        let mut tail = Vec::new();
+        let length = errors.metadata().map_or(0, |meta| meta.len());
+        if errors
+            .seek(SeekFrom::Start(length.saturating_sub(KEPT)))
+            .is_ok()
+        {
+            // What cannot be read is not shown; it is only context.
+            let _ = errors.read_to_end(&mut tail);
+        }
+        String::from_utf8_lossy(&tail).into_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn processors_are_the_last_allowed_ones() {
+        let choose =
+            |pin, allowed: &[u32]| Processors::choose(pin, allowed).map(|p| (p.tracer, p.tracees));
+        assert_eq!(
+            choose(Pin::SameCore, &[0, 1, 5]).unwrap(),
+            (Some(5), Some(5))
+        );
+        assert_eq!(choose(Pin::Split, &[0, 1, 5]).unwrap(), (Some(1), Some(5)));
+        assert_eq!(choose(Pin::None, &[0, 1]).unwrap(), (None, None));
+        assert_eq!(choose(Pin::SameCore, &[3]).unwrap(), (Some(3), Some(3)));
+        let error = choose(Pin::Split, &[3]).unwrap_err().to_string();
+        assert!(error.contains("--pin same-core"), "{error}");
+    }
+}

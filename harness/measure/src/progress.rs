@@ -1,0 +1,102 @@
+//! A progress bar with the time left, on a terminal only.
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use std::collections::HashMap;
+use std::time::Duration;
+
+/// Progress through the slots of a plan. Slots of one workload and mode take
+/// about the same time, and those of different ones do not, so the time left
+/// is the sum of what each has taken so far.
+pub(crate) struct Progress {
+    bar: ProgressBar,
+    left: HashMap<(String, String), u64>,
+    taken: HashMap<(String, String), (Duration, u32)>,
+}
+
+impl Progress {
+    /// For slots given as workload and mode.
+    pub(crate) fn new(slots: impl Iterator<Item = (String, String)>) -> Self {
+        let mut left = HashMap::new();
+        for slot in slots {
+            *left.entry(slot).or_default() += 1;
+        }
+        let bar =
+            ProgressBar::with_draw_target(Some(left.values().sum()), ProgressDrawTarget::stderr());
+        // The template is a constant that parses.
+        if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos}/{len} {msg}") {
+            bar.set_style(style);
+        }
+        Self {
+            bar,
+            left,
+            taken: HashMap::new(),
+        }
+    }
+
+    /// Says what is being run now.
+    pub(crate) fn start(&self, workload: &str, mode: &str, what: &str) {
+        let left = self
+            .time_left()
+            .map_or_else(String::new, |left| format!(", {} left", human(left)));
+        self.bar
+            .set_message(format!("{what} {workload} under {mode}{left}"));
+        self.bar.tick();
+    }
+
+    /// Takes a run into account; `counted` if it was one of the plan's.
+    pub(crate) fn done(&mut self, workload: &str, mode: &str, took: Duration, counted: bool) {
+        let key = (workload.to_owned(), mode.to_owned());
+        let (sum, runs) = self.taken.entry(key.clone()).or_default();
+        *sum += took;
+        *runs += 1;
+        if counted {
+            if let Some(left) = self.left.get_mut(&key) {
+                *left = left.saturating_sub(1);
+            }
+            self.bar.inc(1);
+        }
+    }
+
+    /// Removes the bar.
+    pub(crate) fn finish(&self) {
+        self.bar.finish_and_clear();
+    }
+
+    /// `None` until every mode that is left has been seen once.
+    fn time_left(&self) -> Option<Duration> {
+        let mut sum = Duration::ZERO;
+        for (key, &left) in self.left.iter().filter(|&(_, &left)| left > 0) {
+            let (taken, runs) = self.taken.get(key)?;
+            sum += *taken / *runs * u32::try_from(left).ok()?;
+        }
+        Some(sum)
+    }
+}
+
+fn human(duration: Duration) -> String {
+    let seconds = duration.as_secs();
+    if seconds >= 60 {
+        format!("{} min {} s", seconds / 60, seconds % 60)
+    } else {
+        format!("{seconds} s")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn slot(mode: &str) -> (String, String) {
+        ("w".to_owned(), mode.to_owned())
+    }
+
+    #[test]
+    fn time_left_is_the_sum_over_the_slots_that_are_left() {
+        let mut progress = Progress::new([slot("a"), slot("a"), slot("b")].into_iter());
+        assert_eq!(progress.time_left(), None);
+        progress.done("w", "a", Duration::from_secs(1), false);
+        progress.done("w", "b", Duration::from_secs(10), true);
+        assert_eq!(progress.time_left(), Some(Duration::from_secs(2)));
+        assert_eq!(human(Duration::from_secs(61)), "1 min 1 s");
+    }
+}

@@ -1,0 +1,51 @@
+//! What somebody asks to be measured.
+
+use harness_record::{Hooks, Pin};
+use std::ffi::OsString;
+
+/// What to measure, and how.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// What is run.
+    pub targets: Vec<Target>,
+    /// Names of modes; `None` is every mode that can run here.
+    pub modes: Option<Vec<String>>,
+    /// Trace set; `None` is the workload's own.
+    pub trace: Option<String>,
+    /// Counted runs of each workload under each mode; at least 1.
+    pub runs: u32,
+    /// Uncounted runs before them.
+    pub warmup: u32,
+    /// Seed of everything random.
+    pub seed: u64,
+    /// Where tracer and tracees run; `None` is the workload's own.
+    pub pin: Option<Pin>,
+    /// Shell commands around the runs.
+    pub hooks: Hooks,
+    /// Whether a command may end otherwise than with 0.
+    pub ignore_failure: bool,
+    /// Whether what the programs write goes to the harness's own streams.
+    pub show_output: bool,
+    /// Size of the workloads.
+    pub size: Size,
+}
+
+/// Size of the workloads; `None` is each workload's own.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Size {
+    /// Operations of a loop.
+    pub operations: Option<u64>,
+    /// Units of a build.
+    pub units: Option<u32>,
+    /// Units built at once.
+    pub jobs: Option<u32>,
+}
+
+/// One thing that is run.
+#[derive(Debug, Clone)]
+pub enum Target {
+    /// A workload of the registry, by name.
+    Workload(String),
+    /// A program with its arguments; at least one word.
+    Command(Vec<OsString>),
+}

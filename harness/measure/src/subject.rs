@@ -1,0 +1,192 @@
+//! What is executed: a workload of the harness's own, or a command.
+
+use crate::isolated::REPORT_FD;
+use crate::request::{Request, Target};
+use crate::startup::{self, Calls};
+use crate::{Error, nearest};
+use harness_record::{Pin, WorkloadPlan};
+use harness_syscalls::{Abi, Table, TraceSet};
+use harness_workloads::{Parameters, Processes, Statement, Workload};
+use std::ffi::{OsStr, OsString};
+
+/// Something to execute, with what is expected of it.
+pub(crate) struct Subject {
+    pub(crate) plan: WorkloadPlan,
+    pub(crate) program: OsString,
+    pub(crate) arguments: Vec<OsString>,
+    /// Whether it is one of the harness's own, which works in a fresh directory.
+    pub(crate) own: bool,
+    /// Whether it works in one process, so that pinning decides what a stop costs.
+    pub(crate) single_process: bool,
+}
+
+/// The name under which a command of the user's is recorded.
+pub(crate) const COMMAND: &str = "command";
+
+/// The workload called `name`.
+pub(crate) fn find(name: &str) -> Result<&'static dyn Workload, Error> {
+    harness_workloads::find(name).ok_or_else(|| Error::UnknownWorkload {
+        name: name.to_owned(),
+        nearest: nearest(
+            name,
+            harness_workloads::registry()
+                .iter()
+                .map(|workload| workload.name()),
+        ),
+    })
+}
+
+/// The harness's own binary and the words that turn it into a workload.
+pub(crate) fn own_program(
+    name: &str,
+    options: Vec<String>,
+) -> Result<(OsString, Vec<OsString>), Error> {
+    let own = std::env::current_exe();
+    let own = own.map_err(|source| Error::Io {
+        operation: "cannot find the harness's own binary".to_owned(),
+        source,
+    })?;
+    let words = ["harness", harness_workloads::HIDDEN_WORD, name].map(OsString::from);
+    let arguments = words
+        .into_iter()
+        .chain(options.into_iter().map(OsString::from))
+        .collect();
+    Ok((own.into_os_string(), arguments))
+}
+
+impl Subject {
+    /// Whether the statement of a target can be used to verify it.
+    pub(crate) fn has_statement(target: &Target) -> bool {
+        matches!(target, Target::Workload(_))
+    }
+
+    /// Prepares a target. `startup` is what one program image costs in calls,
+    /// where that could be measured.
+    pub(crate) fn new(
+        target: &Target,
+        request: &Request,
+        startup: Option<&Calls>,
+    ) -> Result<Self, Error> {
+        match target {
+            Target::Workload(name) => Self::workload(find(name)?, request, startup),
+            Target::Command(words) => Self::command(words, request),
+        }
+    }
+
+    fn workload(
+        workload: &'static dyn Workload,
+        request: &Request,
+        startup: Option<&Calls>,
+    ) -> Result<Self, Error> {
+        let parameters = Parameters {
+            operations: request.size.operations,
+            units: request.size.units,
+            jobs: request.size.jobs,
+            seed: request.seed,
+        };
+        let statement = workload.statement(&parameters);
+        let mut options = workload.arguments(&parameters);
+        if workload.times_itself() {
+            options.extend(["--report-fd".to_owned(), REPORT_FD.to_string()]);
+        }
+        let (program, arguments) = own_program(workload.name(), options)?;
+        let (trace, set) = trace_set(request, workload.default_trace())?;
+        let single_process = workload.processes() == Processes::Single;
+        let calls = startup.map(|startup| startup::all_calls(&statement, startup));
+        let plan = WorkloadPlan {
+            name: workload.name().to_owned(),
+            command: displayed(&arguments),
+            trace,
+            pin: request.pin.unwrap_or(if single_process {
+                Pin::SameCore
+            } else {
+                Pin::None
+            }),
+            times_itself: workload.times_itself(),
+            operations: workload.times_itself().then_some(statement.operations),
+            loop_syscalls: loop_syscalls(workload, &statement, startup),
+            stated_traced_events: calls.as_ref().map(|calls| traced(calls, &set)),
+            stated_calls: calls,
+            stated_execs: Some(statement.execs),
+            stated_tasks: Some(statement.tasks),
+        };
+        Ok(Self {
+            plan,
+            program,
+            arguments,
+            own: true,
+            single_process,
+        })
+    }
+
+    fn command(words: &[OsString], request: &Request) -> Result<Self, Error> {
+        let program = words.first().cloned().unwrap_or_default();
+        harness_sys::launcher::resolve(&program, std::env::var_os("PATH").as_deref())?;
+        let (trace, _) = trace_set(request, "connect")?;
+        let plan = WorkloadPlan {
+            name: COMMAND.to_owned(),
+            command: displayed(words),
+            trace,
+            pin: request.pin.unwrap_or(Pin::None),
+            times_itself: false,
+            operations: None,
+            loop_syscalls: None,
+            stated_calls: None,
+            stated_traced_events: None,
+            stated_execs: None,
+            stated_tasks: None,
+        };
+        Ok(Self {
+            plan,
+            program,
+            arguments: words.to_vec(),
+            own: false,
+            single_process: false,
+        })
+    }
+}
+
+fn trace_set(request: &Request, default: &str) -> Result<(String, TraceSet), Error> {
+    let text = request.trace.clone().unwrap_or_else(|| default.to_owned());
+    match TraceSet::parse(&text, Table::current()) {
+        Ok(set) => Ok((text, set)),
+        Err(source) => Err(Error::TraceSet { text, source }),
+    }
+}
+
+/// Calls made while the workload times its loop.
+fn loop_syscalls(
+    workload: &dyn Workload,
+    statement: &Statement,
+    startup: Option<&Calls>,
+) -> Option<u64> {
+    let per_image = match statement.loop_execs {
+        0 => 0,
+        _ => startup?.values().sum::<u64>(),
+    };
+    workload
+        .times_itself()
+        .then_some(statement.loop_calls + statement.loop_execs * per_image)
+}
+
+/// How many of `calls` are in the set.
+fn traced(calls: &Calls, set: &TraceSet) -> u64 {
+    let table = Table::current();
+    let in_set = |name: &str| {
+        table
+            .numbers_of(Abi::NATIVE, name)
+            .any(|number| set.contains(Abi::NATIVE, number))
+    };
+    calls
+        .iter()
+        .filter(|(name, _)| in_set(name))
+        .map(|(_, count)| count)
+        .sum()
+}
+
+fn displayed(words: &[OsString]) -> Vec<String> {
+    words
+        .iter()
+        .map(|word: &OsString| OsStr::to_string_lossy(word).into_owned())
+        .collect()
+}

@@ -1,0 +1,202 @@
+//! Whether a sample did what it must, before it counts.
+
+use crate::isolated::Done;
+use crate::subject::Subject;
+
+/// How the program must end: as in the first run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Reference {
+    pub(crate) mode: String,
+    pub(crate) exit_code: Option<i32>,
+    pub(crate) signal: Option<i32>,
+}
+
+/// Checks one sample against the workload's statement and the first run's end.
+///
+/// # Errors
+/// What it did instead, in a line.
+pub(crate) fn check(
+    done: &Done,
+    executions: u32,
+    subject: &Subject,
+    ignore_failure: bool,
+    reference: Option<&Reference>,
+) -> Result<(), String> {
+    let end = end(done.exit_code, done.signal);
+    if let Some(reference) = reference
+        && (done.exit_code, done.signal) != (reference.exit_code, reference.signal)
+    {
+        let expected = self::end(reference.exit_code, reference.signal);
+        return Err(format!(
+            "it {end}, but under mode {} it {expected}; a command must end alike in every mode{}",
+            reference.mode,
+            quoted(&done.stderr)
+        ));
+    }
+    if done.exit_code != Some(0) && !ignore_failure {
+        return Err(format!(
+            "it {end}; use --ignore-failure if that is as it should be{}",
+            quoted(&done.stderr)
+        ));
+    }
+    let plan = &subject.plan;
+    if plan.times_itself && done.loop_ns.is_none() {
+        return Err("it reported no loop time".to_owned());
+    }
+    let all_calls = plan.stated_calls.as_ref().map(|calls| calls.values().sum());
+    let checks = [
+        (
+            "traced events",
+            done.traced_events,
+            plan.stated_traced_events,
+        ),
+        ("system calls", done.syscalls, all_calls),
+        (
+            "processes and threads",
+            done.tracees_seen,
+            plan.stated_tasks,
+        ),
+    ];
+    for (what, seen, stated) in checks {
+        let stated = stated.map(|stated: u64| stated * u64::from(executions));
+        if let (Some(seen), Some(stated)) = (seen, stated)
+            && seen != stated
+        {
+            return Err(format!("{seen} {what} were seen, and it makes {stated}"));
+        }
+    }
+    Ok(())
+}
+
+fn end(exit_code: Option<i32>, signal: Option<i32>) -> String {
+    match (exit_code, signal) {
+        (Some(code), _) => format!("ended with exit code {code}"),
+        (None, Some(signal)) => format!("was killed by signal {signal}"),
+        (None, None) => "did not run".to_owned(),
+    }
+}
+
+/// The last line a program wrote to standard error.
+fn quoted(stderr: &str) -> String {
+    let last = stderr.lines().rev().find(|line| !line.trim().is_empty());
+    last.map_or_else(String::new, |line| format!(" (it wrote: {})", line.trim()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use harness_record::{Pin, WorkloadPlan};
+
+    fn subject() -> Subject {
+        let plan = WorkloadPlan {
+            name: "w".to_owned(),
+            command: vec![],
+            trace: "getppid".to_owned(),
+            pin: Pin::None,
+            times_itself: true,
+            operations: Some(10),
+            loop_syscalls: Some(10),
+            stated_calls: Some([("getppid".to_owned(), 10), ("execve".to_owned(), 1)].into()),
+            stated_traced_events: Some(10),
+            stated_execs: Some(1),
+            stated_tasks: Some(1),
+        };
+        Subject {
+            plan,
+            program: "w".into(),
+            arguments: vec![],
+            own: true,
+            single_process: true,
+        }
+    }
+
+    fn good() -> Done {
+        Done {
+            executions: 2,
+            exit_code: Some(0),
+            loop_ns: Some(5),
+            traced_events: Some(20),
+            syscalls: Some(22),
+            tracees_seen: Some(2),
+            ..Done::default()
+        }
+    }
+
+    #[test]
+    fn a_sample_that_did_something_else_does_not_count() {
+        let zero = Reference {
+            mode: "none".to_owned(),
+            exit_code: Some(0),
+            signal: None,
+        };
+        let check = |done: &Done| check(done, 2, &subject(), false, Some(&zero));
+        assert_eq!(check(&good()), Ok(()));
+        let cases = [
+            (
+                Done {
+                    traced_events: Some(19),
+                    ..good()
+                },
+                "19 traced events",
+            ),
+            (
+                Done {
+                    syscalls: Some(23),
+                    ..good()
+                },
+                "23 system calls",
+            ),
+            (
+                Done {
+                    tracees_seen: Some(3),
+                    ..good()
+                },
+                "3 processes",
+            ),
+            (
+                Done {
+                    loop_ns: None,
+                    ..good()
+                },
+                "no loop time",
+            ),
+            (
+                Done {
+                    exit_code: None,
+                    signal: Some(31),
+                    ..good()
+                },
+                "killed by signal 31, but under mode none",
+            ),
+            (
+                Done {
+                    exit_code: Some(1),
+                    stderr: "bad\n\n".to_owned(),
+                    ..good()
+                },
+                "(it wrote: bad)",
+            ),
+        ];
+        for (done, message) in cases {
+            let error = check(&done).unwrap_err();
+            assert!(error.contains(message), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_failure_counts_only_where_asked_for_and_alike() {
+        let failed = Done {
+            exit_code: Some(3),
+            ..good()
+        };
+        let three = Reference {
+            mode: "none".to_owned(),
+            exit_code: Some(3),
+            signal: None,
+        };
+        assert!(check(&failed, 2, &subject(), false, None).is_err());
+        assert!(check(&failed, 2, &subject(), true, None).is_ok());
+        assert!(check(&failed, 2, &subject(), true, Some(&three)).is_ok());
+        assert!(check(&good(), 2, &subject(), true, Some(&three)).is_err());
+    }
+}

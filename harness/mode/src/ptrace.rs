@@ -1,0 +1,49 @@
+//! Two stops at every system call; the trace set is applied in user space, as
+//! strace does without `--seccomp-bpf`.
+
+use crate::{Error, Mode, Outcome, Unavailable};
+use harness_sys::launcher::{Launch, Start};
+use harness_syscalls::TraceSet;
+use harness_tracer::machine::Policy;
+
+/// Mode `ptrace`.
+pub(crate) struct Ptrace;
+
+impl Mode for Ptrace {
+    fn name(&self) -> &'static str {
+        "ptrace"
+    }
+
+    fn summary(&self) -> &'static str {
+        "PTRACE_SYSCALL: every system call stops twice, the trace set is applied in user space"
+    }
+
+    fn check(&self) -> Result<(), Unavailable> {
+        harness_tracer::order::probe_ptrace().map_err(Unavailable::from)
+    }
+
+    fn run(&self, launch: &Launch<'_>, set: &TraceSet) -> Result<Outcome, Error> {
+        let child = launch.spawn(Start::Traced)?;
+        let outcome = harness_tracer::trace(child, Policy::EveryCall, set)?;
+        let syscalls = Some(outcome.counts.calls_seen);
+        Ok(Outcome::traced(outcome, syscalls))
+    }
+}
+
+impl Outcome {
+    /// Of a tracer's run; `syscalls` where its policy shows every call.
+    pub(crate) fn traced(outcome: harness_tracer::Outcome, syscalls: Option<u64>) -> Self {
+        let counts = outcome.counts;
+        Self {
+            end: outcome.end,
+            wall: outcome.wall,
+            stops: Some(counts.stops),
+            syscalls,
+            traced_events: Some(counts.traced_events),
+            calls: Some(counts.calls),
+            tracees: Some(counts.tracees),
+            escaped: counts.escaped,
+            no_new_privs: outcome.launch.no_new_privs,
+        }
+    }
+}
