@@ -86,10 +86,7 @@ impl RecordDirectory {
     ///
     /// [`Error::Io`]; the former `run.json` is then still whole.
     pub fn write_record(&self, record: &Record) -> Result<(), Error> {
-        let mut json =
-            serde_json::to_vec_pretty(record).map_err(|cause| Error::Serialize { cause })?;
-        json.push(b'\n');
-        replace(&self.path, RUN, &json)
+        replace(&self.path, RUN, record.to_json()?.as_bytes())
     }
 
     /// Reads `run.json`.
@@ -192,6 +189,20 @@ impl RecordDirectory {
     /// [`Error::Io`].
     pub fn write_report(&self, html: &str) -> Result<(), Error> {
         replace(&self.path, REPORT, html.as_bytes())
+    }
+}
+
+impl Record {
+    /// What `run.json` holds.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Serialize`].
+    pub fn to_json(&self) -> Result<String, Error> {
+        let mut json =
+            serde_json::to_string_pretty(self).map_err(|cause| Error::Serialize { cause })?;
+        json.push('\n');
+        Ok(json)
     }
 }
 

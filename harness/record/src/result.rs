@@ -43,14 +43,18 @@ pub struct ResultRow {
     pub syscalls: Option<u64>,
     /// System calls of the trace set per execution, median.
     pub traced_events: Option<u64>,
-    /// System calls per execution that the per-syscall figures divide by: from
-    /// a mode that counts them all, or the workload's statement.
+    /// System calls per execution that `overhead_ns_per_syscall` divides by: of
+    /// the loop where the workload times its own and states them, else all of
+    /// them, as a mode counted or the workload states.
     pub syscalls_reference: Option<u64>,
     /// Context switches per execution, medians.
     pub context_switches: Option<ContextSwitches>,
-    /// (time under this mode − time under `none`) / `syscalls_reference`.
+    /// (time under this mode − time under `none`) / `syscalls_reference`, paired;
+    /// the time is that of the calls divided by, of the loop or of the whole
+    /// execution. `median` is the Hodges–Lehmann estimate.
     pub overhead_ns_per_syscall: Option<Distribution>,
-    /// The same difference divided by the stops of this mode.
+    /// (wall time under this mode − wall time under `none`) / stops of this
+    /// mode, paired. `median` is the Hodges–Lehmann estimate.
     pub overhead_ns_per_stop: Option<Distribution>,
     /// The seccomp program of the mode, where it has one.
     pub filter: Option<FilterSummary>,

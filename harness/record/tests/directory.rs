@@ -178,6 +178,7 @@ fn record(seed: u64, state: State, words: Vec<String>) -> Record {
                 block: 0,
                 pass: 1,
             }],
+            filters: vec![],
         },
         results: vec![result_row()],
         warnings: vec![],

@@ -1,1 +1,21 @@
-//! Placeholder.
+//! What a record says, for people: summaries, tables, plots, one HTML page.
+//!
+//! Everything here is a function of a [`Record`](harness_record::Record) or of
+//! its parts and can be run on another machine than the one measured.
+//! [`summarise`] turns samples into results; [`render`] prints them;
+//! [`write_report`] draws them into the record's directory.
+
+mod caption;
+mod files;
+mod html;
+mod plots;
+mod render;
+mod summary;
+mod units;
+mod verification;
+mod view;
+
+pub use files::{load, write_report};
+pub use plots::{Plot, plots};
+pub use render::{Format, render};
+pub use summary::{LEVEL, summarise};

@@ -1,0 +1,137 @@
+//! What a table or picture must say about where its numbers come from.
+
+use harness_record::{Pin, Record, State, WorkloadPlan};
+
+/// A command as it would be typed into a POSIX shell. Control characters are
+/// written in the way of `$'…'`.
+pub(crate) fn command_text(words: &[String]) -> String {
+    let words: Vec<_> = words.iter().map(|word| quoted(word)).collect();
+    words.join(" ")
+}
+
+fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "_-+=:,./@%^".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        return word.to_string();
+    }
+    if !word.chars().any(char::is_control) {
+        return format!("'{}'", word.replace('\'', "'\\''"));
+    }
+    let mut out = String::from("$'");
+    for c in word.chars() {
+        match c {
+            '\'' | '\\' => out.extend(['\\', c]),
+            '\n' => out.push_str("\\n"),
+            '\t' => out.push_str("\\t"),
+            c if c.is_control() => {
+                let mut bytes = [0; 4];
+                for byte in c.encode_utf8(&mut bytes).bytes() {
+                    out.push_str(&format!("\\x{byte:02x}"));
+                }
+            }
+            c => out.push(c),
+        }
+    }
+    out.push('\'');
+    out
+}
+
+/// The processors and what they are seen through.
+pub(crate) fn machine_text(record: &Record) -> String {
+    let environment = &record.environment;
+    let model = environment.cpu.model.as_deref();
+    let mut text = format!(
+        "{}: {} × {}",
+        environment.host,
+        environment.cpu.online,
+        model.unwrap_or("CPU of unknown model")
+    );
+    if let Some(hypervisor) = &environment.virtualization {
+        text.push_str(&format!(", virtualised by {hypervisor}"));
+    }
+    text
+}
+
+/// Kernel and architecture.
+pub(crate) fn kernel_text(record: &Record) -> String {
+    let environment = &record.environment;
+    format!(
+        "Linux {} {}",
+        environment.kernel_release, environment.architecture
+    )
+}
+
+/// The program that measured.
+pub(crate) fn harness_text(record: &Record) -> String {
+    match &record.harness.revision {
+        Some(revision) => format!("harness {} ({revision})", record.harness.version),
+        None => format!("harness {}", record.harness.version),
+    }
+}
+
+/// How the measurement ended, where that is not the planned end.
+pub(crate) fn state_text(record: &Record) -> Option<String> {
+    match &record.state {
+        State::Complete => None,
+        State::Running => Some(
+            "The measurement has not ended, or the harness was killed; these are the samples so far."
+                .to_string(),
+        ),
+        State::Interrupted { signal } => Some(format!(
+            "The measurement was interrupted by signal {signal}; these are the samples until then."
+        )),
+        State::Failed { reason } => Some(format!(
+            "The measurement failed: {reason}; these are the samples until then."
+        )),
+    }
+}
+
+/// Where tracer and tracees ran.
+pub(crate) fn pin_text(pin: Pin) -> &'static str {
+    match pin {
+        Pin::SameCore => "tracer and tracees pinned to one CPU",
+        Pin::Split => "tracer pinned to one CPU, tracees to another",
+        Pin::None => "not pinned",
+    }
+}
+
+/// The lines under a picture: machine and kernel, harness and plan, the
+/// workload's command, and the command that measured.
+pub(crate) fn caption(record: &Record, workload: &WorkloadPlan) -> Vec<String> {
+    vec![
+        format!("{}; {}", machine_text(record), kernel_text(record)),
+        format!(
+            "{}, {}; trace set {}; {}; seed {}",
+            harness_text(record),
+            record.started_at,
+            workload.trace,
+            pin_text(workload.pin),
+            record.plan.seed
+        ),
+        format!("Measured: {}", command_text(&workload.command)),
+        format!("By: {}", command_text(&record.command)),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is printed can be pasted, and cannot steer a terminal.
+    #[test]
+    fn commands_are_quoted_for_a_shell() {
+        for (word, expected) in [
+            ("make", "make"),
+            ("-j2", "-j2"),
+            ("", "''"),
+            ("a b", "'a b'"),
+            ("it's", "'it'\\''s'"),
+            ("$HOME", "'$HOME'"),
+            ("<&>\"", "'<&>\"'"),
+            ("a\nb'\u{1b}[31m", "$'a\\nb\\'\\x1b[31m'"),
+            ("\u{85}", "$'\\xc2\\x85'"),
+        ] {
+            assert_eq!(command_text(&[word.to_string()]), expected);
+        }
+    }
+}

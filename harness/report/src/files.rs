@@ -1,0 +1,37 @@
+//! A record's directory: the generated files in it, and reading it again.
+
+use crate::summary::summarise;
+use crate::{html, plots};
+use harness_record::{Error, Record, RecordDirectory, State};
+
+/// Writes what is generated from a record into its directory: `summary.csv`,
+/// `plots/*.svg` and `report.html`. Existing ones are replaced; everything else
+/// in the directory stays.
+///
+/// # Errors
+///
+/// [`Error::Io`] or [`Error::NotADirectory`].
+pub fn write_report(directory: &RecordDirectory, record: &Record) -> Result<(), Error> {
+    directory.write_summary(&record.results)?;
+    let plots = plots(record);
+    for plot in &plots {
+        directory.write_plot(&plot.name, &plot.svg)?;
+    }
+    directory.write_report(&html::page(record, &plots))
+}
+
+/// The record of a directory, its results counted from the samples again where
+/// the measurement did not come to write them.
+///
+/// # Errors
+///
+/// As [`RecordDirectory::read_record`] and [`RecordDirectory::read_samples`].
+pub fn load(directory: &RecordDirectory) -> Result<Record, Error> {
+    let mut record = directory.read_record()?;
+    if record.results.is_empty() || record.state == State::Running {
+        let samples = directory.read_samples()?;
+        record.results = summarise(&record.plan, &samples.samples);
+        record.warnings.extend(samples.dropped);
+    }
+    Ok(record)
+}

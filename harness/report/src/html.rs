@@ -1,0 +1,225 @@
+//! `report.html`: one page that needs nothing else, not even scripts.
+
+use crate::caption::{command_text, harness_text, kernel_text, machine_text, state_text};
+use crate::plots::Plot;
+use crate::view::View;
+use harness_record::{Environment, Record};
+
+const STYLE: &str = "\
+body{font:15px/1.45 system-ui,sans-serif;max-width:62rem;margin:2rem auto;padding:0 1rem;color:#222;background:#fff}
+table{border-collapse:collapse;margin:1rem 0}
+th,td{padding:.25rem .7rem;text-align:right;border-bottom:1px solid #ddd;vertical-align:bottom}
+th:first-child,td:first-child{text-align:left}
+table.facts td{text-align:left;vertical-align:top}
+pre{background:#f5f5f5;padding:.6rem;white-space:pre-wrap;overflow-wrap:anywhere}
+.warning{background:#fff3cd;border-left:4px solid #d55e00;padding:.5rem .8rem;margin:.5rem 0}
+.notes{color:#555;font-size:13px}
+figure{margin:1.5rem 0}
+svg{max-width:100%;height:auto}
+";
+
+/// The page, with the plots in it.
+pub(crate) fn page(record: &Record, plots: &[Plot]) -> String {
+    let mut out = String::from("<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n");
+    out.push_str("<meta charset=\"utf-8\">\n");
+    out.push_str("<meta name=\"viewport\" content=\"width=device-width\">\n");
+    let title = format!("What tracing costs on {}", record.environment.host);
+    out.push_str(&element("title", &title));
+    out.push_str(&format!("<style>\n{STYLE}</style>\n</head>\n<body>\n"));
+    out.push_str(&element("h1", &title));
+    out.push_str(&element(
+        "p",
+        &format!(
+            "{}. {}. Measured by {}, {} to {}.",
+            machine_text(record),
+            kernel_text(record),
+            harness_text(record),
+            record.started_at,
+            record.finished_at.as_deref().unwrap_or("(no end)")
+        ),
+    ));
+    out.push_str(&element("pre", &command_text(&record.command)));
+    for warning in state_text(record).iter().chain(&record.warnings) {
+        push_warning(&mut out, warning);
+    }
+    for workload in &record.plan.workloads {
+        push_workload(&mut out, &View::new(record, workload), plots);
+    }
+    out.push_str("<h2>Plan</h2>\n");
+    push_facts(&mut out, &plan_facts(record));
+    out.push_str("<h2>Machine</h2>\n");
+    push_facts(&mut out, &machine_facts(&record.environment));
+    out.push_str("</body>\n</html>\n");
+    out
+}
+
+fn push_workload(out: &mut String, view: &View, plots: &[Plot]) {
+    out.push_str(&element("h2", &view.workload));
+    for problem in &view.problems {
+        push_warning(out, problem);
+    }
+    out.push_str("<table>\n<thead><tr>");
+    for heading in &view.header {
+        out.push_str(&format!("<th>{}</th>", escaped(heading)));
+    }
+    out.push_str("</tr></thead>\n<tbody>\n");
+    for row in &view.rows {
+        out.push_str("<tr>");
+        for cell in row {
+            out.push_str(&format!("<td>{}</td>", escaped(cell)));
+        }
+        out.push_str("</tr>\n");
+    }
+    out.push_str("</tbody>\n</table>\n<div class=\"notes\">\n");
+    for note in &view.notes {
+        out.push_str(&element("div", note));
+    }
+    out.push_str("</div>\n");
+    for plot in plots.iter().filter(|plot| plot.workload == view.workload) {
+        out.push_str(&format!(
+            "<figure role=\"img\" aria-label=\"{}\">\n{}</figure>\n",
+            escaped(&plot.title),
+            plot.svg
+        ));
+    }
+}
+
+fn push_warning(out: &mut String, text: &str) {
+    out.push_str(&format!(
+        "<p class=\"warning\">Warning: {}</p>\n",
+        escaped(text)
+    ));
+}
+
+fn push_facts(out: &mut String, facts: &[(String, String)]) {
+    out.push_str("<table class=\"facts\">\n");
+    for (name, value) in facts {
+        out.push_str(&format!(
+            "<tr><td>{}</td><td>{}</td></tr>\n",
+            escaped(name),
+            escaped(value)
+        ));
+    }
+    out.push_str("</table>\n");
+}
+
+fn plan_facts(record: &Record) -> Vec<(String, String)> {
+    let plan = &record.plan;
+    let mut facts = vec![
+        fact("seed", plan.seed),
+        fact("counted runs a mode", plan.runs),
+        fact("uncounted runs before", plan.warmup),
+        fact(
+            "order",
+            format!(
+                "{} runs; per block a random permutation of the modes, then its reverse",
+                plan.order.len()
+            ),
+        ),
+    ];
+    if let Some(first) = plan.order.first() {
+        let block: Vec<_> = plan
+            .order
+            .iter()
+            .filter(|slot| slot.workload == first.workload && slot.block == first.block)
+            .map(|slot| slot.mode.as_str())
+            .collect();
+        facts.push(fact("first block", block.join(", ")));
+    }
+    for (name, hook) in [
+        ("setup", &plan.hooks.setup),
+        ("prepare", &plan.hooks.prepare),
+        ("conclude", &plan.hooks.conclude),
+        ("cleanup", &plan.hooks.cleanup),
+    ] {
+        if let Some(command) = hook {
+            facts.push(fact(name, command));
+        }
+    }
+    facts
+}
+
+fn machine_facts(environment: &Environment) -> Vec<(String, String)> {
+    fn known<T: ToString>(value: Option<T>) -> String {
+        value.map_or_else(|| "unknown".to_string(), |value| value.to_string())
+    }
+    let seccomp = &environment.seccomp;
+    let allowed: Vec<_> = environment.cpu.allowed.iter().map(u32::to_string).collect();
+    let mut facts = vec![
+        fact("host", &environment.host),
+        fact(
+            "kernel",
+            format!(
+                "{} {} {}",
+                environment.kernel_release, environment.kernel_version, environment.architecture
+            ),
+        ),
+        fact("distribution", known(environment.os.as_ref())),
+        fact("CPU", known(environment.cpu.model.as_ref())),
+        fact("CPUs online", environment.cpu.online),
+        fact("CPUs allowed", allowed.join(", ")),
+        fact("memory, KiB", known(environment.memory_kib)),
+        fact("virtualised by", known(environment.virtualization.as_ref())),
+        fact("clock source", known(environment.clock_source.as_ref())),
+        fact("frequency governor", known(environment.governor.as_ref())),
+        fact("load average at the start", known(environment.load_average)),
+        fact("net.core.bpf_jit_enable", known(environment.bpf_jit_enable)),
+        fact("net.core.bpf_jit_harden", known(environment.bpf_jit_harden)),
+        fact(
+            "kernel.yama.ptrace_scope",
+            known(environment.yama_ptrace_scope),
+        ),
+        fact(
+            "kernel.randomize_va_space",
+            known(environment.randomize_va_space),
+        ),
+        fact("Seccomp of the harness", known(seccomp.mode)),
+        fact("Seccomp_filters of the harness", known(seccomp.filters)),
+        fact("NoNewPrivs of the harness", known(seccomp.no_new_privs)),
+        fact(
+            "Speculation_Store_Bypass",
+            known(seccomp.speculation_store_bypass.as_ref()),
+        ),
+        fact(
+            "seccomp-stop order",
+            known(environment.seccomp_stop_order.as_ref()),
+        ),
+        fact("effective user id", environment.euid),
+        fact("CAP_SYS_ADMIN", environment.cap_sys_admin),
+    ];
+    for (kind, values) in [
+        ("cgroup", &environment.cgroup_limits),
+        ("mitigation", &environment.mitigations),
+    ] {
+        for (name, value) in values {
+            facts.push(fact(&format!("{kind} {name}"), value));
+        }
+    }
+    facts
+}
+
+fn fact(name: &str, value: impl ToString) -> (String, String) {
+    (name.to_string(), value.to_string())
+}
+
+fn element(tag: &str, text: &str) -> String {
+    format!("<{tag}>{}</{tag}>\n", escaped(text))
+}
+
+/// Text as text, in an element or a quoted attribute.
+fn escaped(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '"' => out.push_str("&quot;"),
+            '\'' => out.push_str("&#39;"),
+            // HTML has no place for the others.
+            c if c.is_control() && c != '\n' && c != '\t' => out.push('\u{fffd}'),
+            c => out.push(c),
+        }
+    }
+    out
+}

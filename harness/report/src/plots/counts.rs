@@ -1,0 +1,91 @@
+//! How often the tracer stops the workload, and how often either waits.
+
+use super::Subject;
+use super::frame::{FIGURE, Frame, Key, Row};
+use super::palette::{INK, PAPER, colour, light};
+use super::scale::Scale;
+use crate::units::count_text;
+use harness_record::ResultRow;
+use plotters::style::RGBColor;
+use plotters::style::text_anchor::HPos;
+
+const BAR_HEIGHT: i32 = 13;
+
+/// Stops, voluntary switches of the tracer, and of the tracees.
+fn counts(row: &ResultRow) -> [Option<u64>; 3] {
+    let switches = row.context_switches;
+    [
+        row.stops.map(|stops| stops.total),
+        switches.map(|switches| switches.tracer_voluntary),
+        switches.map(|switches| switches.tracee_voluntary),
+    ]
+}
+
+/// The three fillings of a mode's bars.
+fn fills(colour: RGBColor) -> [RGBColor; 3] {
+    [colour, light(colour), PAPER]
+}
+
+/// Title and picture; `None` where nothing was counted.
+pub(super) fn draw(subject: &Subject) -> Option<(String, String)> {
+    let rows: Vec<_> = subject
+        .rows()
+        .map(|row| (row.mode.as_str(), counts(row)))
+        .collect();
+    let known = || rows.iter().flat_map(|(_, counts)| counts).flatten();
+    known().next()?;
+    let title = format!(
+        "{}: stops and context switches under each mode",
+        subject.workload.name
+    );
+    let [stops, tracer, tracees] = fills(INK);
+    let key = |text, fill| Key {
+        text,
+        fill,
+        edge: INK,
+    };
+    let frame = Frame {
+        title: title.clone(),
+        explanation: "Medians of one run of the workload. A stop hands the tracee to the tracer; \
+                      a voluntary context switch is one wait for the other."
+            .to_string(),
+        axis: "number in one run (logarithmic axis: log10(1 + n), so that 0 has a place)"
+            .to_string(),
+        // The figures stand at the bars; this keeps them their room.
+        figures: String::new(),
+        scale: Scale::of_counts(known().map(|count| *count as f64)),
+        origin: Some(0.0),
+        rows: rows
+            .iter()
+            .map(|(mode, _)| Row {
+                label: (*mode).to_string(),
+                figure: String::new(),
+            })
+            .collect(),
+        row_height: 3 * BAR_HEIGHT + 12,
+        legend: vec![
+            key("stops", stops),
+            key("voluntary switches, tracer", tracer),
+            key("voluntary switches, tracees", tracees),
+        ],
+        caption: subject.caption(),
+    };
+    let svg = frame.draw(|canvas, place, number| {
+        let (mode, counts) = &rows[number];
+        let edge = colour(mode);
+        for (at, (count, fill)) in (-1..).zip(counts.iter().zip(fills(edge))) {
+            let y = place.y + at * BAR_HEIGHT;
+            let Some(count) = count.map(|count| count as f64) else {
+                canvas.text((place.x(0.0) + 6, y), "unknown", FIGURE, HPos::Left);
+                continue;
+            };
+            let (from, to) = ((place.x(0.0), y - 5), (place.x(count), y + 5));
+            if count > 0.0 {
+                canvas.rectangle(from, to, fill);
+                canvas.outline(from, to, edge);
+            }
+            canvas.text((to.0 + 6, y), &count_text(count), FIGURE, HPos::Left);
+        }
+    });
+    Some((title, svg))
+}

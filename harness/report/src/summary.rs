@@ -1,0 +1,270 @@
+//! From samples to results: one row for each workload and mode.
+
+use crate::verification::verify;
+use harness_record::{
+    ContextSwitches, Distribution, ModePlan, Plan, Ratio, ResultRow, Sample, SampleStatus,
+    StopCounts, TimeMeasure, WorkloadPlan,
+};
+use harness_stats::{Interval, hodges_lehmann, median};
+use std::collections::BTreeMap;
+
+/// Confidence level of every interval.
+pub const LEVEL: f64 = 0.95;
+
+/// The mode that everything is compared with.
+pub(crate) const UNTRACED: &str = "none";
+
+/// The mode that counts every system call.
+const COUNTS_ALL: &str = "ptrace";
+
+/// The rows of `results[]`, in plan order, a row also for modes that cannot
+/// run. Samples that failed never count.
+#[must_use]
+pub fn summarise(plan: &Plan, samples: &[Sample]) -> Vec<ResultRow> {
+    plan.workloads
+        .iter()
+        .flat_map(|workload| {
+            let groups: Vec<_> = plan
+                .modes
+                .iter()
+                .map(|mode| Group::new(workload, mode, samples))
+                .collect();
+            workload_rows(plan, workload, &groups)
+        })
+        .collect()
+}
+
+/// The samples of one workload under one mode.
+pub(crate) struct Group<'a> {
+    pub(crate) mode: &'a ModePlan,
+    pub(crate) counted: Vec<&'a Sample>,
+    pub(crate) failed: Vec<&'a Sample>,
+}
+
+impl<'a> Group<'a> {
+    fn new(workload: &WorkloadPlan, mode: &'a ModePlan, samples: &'a [Sample]) -> Self {
+        let (counted, failed) = samples
+            .iter()
+            .filter(|sample| sample.workload == workload.name && sample.mode == mode.name)
+            .partition(|sample| {
+                sample.status == SampleStatus::Ok && sample.executions > 0 && sample.wall_ns > 0
+            });
+        Self {
+            mode,
+            counted,
+            failed,
+        }
+    }
+
+    fn distribution(&self, value: impl Fn(&Sample) -> Option<u64>) -> Option<Distribution> {
+        let values = self.per_execution(value);
+        distribution(&values, median(&values, LEVEL).ok()?)
+    }
+
+    /// The median, to the nearest whole number.
+    fn count(&self, value: impl Fn(&Sample) -> Option<u64>) -> Option<u64> {
+        let estimate = median(&self.per_execution(value), LEVEL).ok()?.estimate;
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "a median of values that are no greater than u64's"
+        )]
+        Some(estimate.round() as u64)
+    }
+
+    /// The known values, each per execution.
+    pub(crate) fn per_execution(&self, value: impl Fn(&Sample) -> Option<u64>) -> Vec<f64> {
+        self.counted
+            .iter()
+            .filter_map(|sample| per_execution(sample, &value))
+            .collect()
+    }
+
+    fn stops(&self) -> Option<StopCounts> {
+        let kind = |value: fn(&Sample) -> Option<u64>| self.count(value).unwrap_or(0);
+        Some(StopCounts {
+            total: self.count(|sample| sample.stops_total)?,
+            syscall_enter: kind(|sample| sample.stops_syscall_enter),
+            syscall_exit: kind(|sample| sample.stops_syscall_exit),
+            seccomp: kind(|sample| sample.stops_seccomp),
+            event: kind(|sample| sample.stops_event),
+            signal: kind(|sample| sample.stops_signal),
+            group: kind(|sample| sample.stops_group),
+        })
+    }
+
+    fn context_switches(&self) -> Option<ContextSwitches> {
+        Some(ContextSwitches {
+            tracee_voluntary: self.count(|sample| Some(sample.tracee_voluntary))?,
+            tracee_involuntary: self.count(|sample| Some(sample.tracee_involuntary))?,
+            tracer_voluntary: self.count(|sample| Some(sample.tracer_voluntary))?,
+            tracer_involuntary: self.count(|sample| Some(sample.tracer_involuntary))?,
+        })
+    }
+}
+
+fn per_execution(sample: &Sample, value: impl Fn(&Sample) -> Option<u64>) -> Option<f64> {
+    Some(value(sample)? as f64 / f64::from(sample.executions))
+}
+
+fn distribution(values: &[f64], interval: Interval) -> Option<Distribution> {
+    Some(Distribution {
+        median: interval.estimate,
+        low: interval.low,
+        high: interval.high,
+        level: interval.level,
+        min: values.iter().copied().reduce(f64::min)?,
+        max: values.iter().copied().reduce(f64::max)?,
+    })
+}
+
+fn time(of: TimeMeasure) -> fn(&Sample) -> Option<u64> {
+    match of {
+        TimeMeasure::WallNs => |sample| Some(sample.wall_ns),
+        TimeMeasure::LoopNs => |sample| sample.loop_ns.filter(|ns| *ns > 0),
+    }
+}
+
+/// Which time the workload's ratios compare.
+pub(crate) fn time_measure(workload: &WorkloadPlan) -> TimeMeasure {
+    if workload.times_itself {
+        TimeMeasure::LoopNs
+    } else {
+        TimeMeasure::WallNs
+    }
+}
+
+/// All system calls of one execution, the same whatever the mode: as counted
+/// by the mode that sees all, as stated, or as counted by any mode.
+pub(crate) fn all_syscalls(workload: &WorkloadPlan, rows: &[ResultRow]) -> Option<u64> {
+    let of = |row: &ResultRow| row.syscalls.filter(|_| row.workload == workload.name);
+    rows.iter()
+        .filter(|row| row.mode == COUNTS_ALL)
+        .find_map(of)
+        .or_else(|| Some(workload.stated_calls.as_ref()?.values().sum()))
+        .or_else(|| rows.iter().find_map(of))
+}
+
+fn workload_rows(plan: &Plan, workload: &WorkloadPlan, groups: &[Group]) -> Vec<ResultRow> {
+    let mut rows: Vec<_> = groups
+        .iter()
+        .map(|group| counted_row(plan, workload, group, groups))
+        .collect();
+    let (reference, of) = match workload.loop_syscalls {
+        Some(calls) if workload.times_itself => (Some(calls), TimeMeasure::LoopNs),
+        _ => (all_syscalls(workload, &rows), TimeMeasure::WallNs),
+    };
+    let untraced = groups.iter().find(|group| group.mode.name == UNTRACED);
+    for (row, group) in rows.iter_mut().zip(groups) {
+        if group.counted.is_empty() {
+            continue;
+        }
+        row.syscalls_reference = reference;
+        let Some(untraced) = untraced else { continue };
+        if group.mode.name == UNTRACED {
+            row.ratio = ratio_to_itself(workload, group);
+            continue;
+        }
+        row.ratio = ratio(workload, untraced, group);
+        row.overhead_ns_per_syscall = overhead(untraced, group, of, reference);
+        let stops = row.stops.map(|stops| stops.total);
+        row.overhead_ns_per_stop = overhead(untraced, group, TimeMeasure::WallNs, stops);
+    }
+    rows
+}
+
+/// The row without what needs other modes' times.
+fn counted_row(plan: &Plan, workload: &WorkloadPlan, group: &Group, groups: &[Group]) -> ResultRow {
+    let (verified, verification) = verify(workload, group, groups);
+    ResultRow {
+        workload: workload.name.clone(),
+        mode: group.mode.name.clone(),
+        available: group.mode.available,
+        unavailable_reason: group.mode.unavailable_reason.clone(),
+        trace: workload.trace.clone(),
+        samples: u32::try_from(group.counted.len()).unwrap_or(u32::MAX),
+        failed_samples: u32::try_from(group.failed.len()).unwrap_or(u32::MAX),
+        verified,
+        verification,
+        wall_ns: group.distribution(|sample| Some(sample.wall_ns)),
+        loop_ns: group.distribution(|sample| sample.loop_ns),
+        user_ns: group.distribution(|sample| Some(sample.user_ns)),
+        sys_ns: group.distribution(|sample| Some(sample.sys_ns)),
+        tracer_cpu_ns: group
+            .distribution(|sample| sample.tracer_user_ns.checked_add(sample.tracer_sys_ns)),
+        ratio: None,
+        stops: group.stops(),
+        syscalls: group.count(|sample| sample.syscalls),
+        traced_events: group.count(|sample| sample.traced_events),
+        syscalls_reference: None,
+        context_switches: group.context_switches(),
+        overhead_ns_per_syscall: None,
+        overhead_ns_per_stop: None,
+        filter: plan
+            .filters
+            .iter()
+            .find(|plan| plan.workload == workload.name && plan.mode == group.mode.name)
+            .map(|plan| plan.filter.clone()),
+    }
+}
+
+/// Times of the runs of one pass, untraced and traced, per execution.
+fn pairs(untraced: &Group, traced: &Group, of: TimeMeasure) -> Vec<(f64, f64)> {
+    let time = time(of);
+    let by_pass: BTreeMap<_, _> = untraced
+        .counted
+        .iter()
+        .filter_map(|sample| Some((sample.pass, per_execution(sample, time)?)))
+        .collect();
+    traced
+        .counted
+        .iter()
+        .filter_map(|sample| Some((*by_pass.get(&sample.pass)?, per_execution(sample, time)?)))
+        .collect()
+}
+
+fn ratio(workload: &WorkloadPlan, untraced: &Group, traced: &Group) -> Option<Ratio> {
+    let of = time_measure(workload);
+    let differences: Vec<_> = pairs(untraced, traced, of)
+        .into_iter()
+        .map(|(untraced, traced)| (traced / untraced).ln())
+        .collect();
+    let interval = hodges_lehmann(&differences, LEVEL).ok()?.map(f64::exp);
+    Some(Ratio {
+        estimate: interval.estimate,
+        low: interval.low,
+        high: interval.high,
+        level: interval.level,
+        pairs: u32::try_from(differences.len()).unwrap_or(u32::MAX),
+        of,
+    })
+}
+
+/// One, by definition.
+fn ratio_to_itself(workload: &WorkloadPlan, untraced: &Group) -> Option<Ratio> {
+    let of = time_measure(workload);
+    let times = untraced.per_execution(time(of)).len();
+    (times > 0).then(|| Ratio {
+        estimate: 1.0,
+        low: Some(1.0),
+        high: Some(1.0),
+        level: LEVEL,
+        pairs: u32::try_from(times).unwrap_or(u32::MAX),
+        of,
+    })
+}
+
+/// The difference of times, shared out over `divisor` calls or stops.
+fn overhead(
+    untraced: &Group,
+    traced: &Group,
+    of: TimeMeasure,
+    divisor: Option<u64>,
+) -> Option<Distribution> {
+    let divisor = divisor.filter(|divisor| *divisor > 0)? as f64;
+    let differences: Vec<_> = pairs(untraced, traced, of)
+        .into_iter()
+        .map(|(untraced, traced)| (traced - untraced) / divisor)
+        .collect();
+    distribution(&differences, hodges_lehmann(&differences, LEVEL).ok()?)
+}

@@ -1,0 +1,199 @@
+//! What the terminal, Markdown and HTML tables of a workload have in common:
+//! the cells and the sentences around them.
+
+use crate::caption::{command_text, pin_text};
+use crate::summary::{LEVEL, UNTRACED, all_syscalls, time_measure};
+use crate::units::{
+    UNKNOWN, count_text, duration_text, level_text, ns_text, per_text, ratio_interval_text,
+};
+use harness_record::{Record, ResultRow, TimeMeasure, WorkloadPlan};
+
+/// The table of one workload.
+pub(crate) struct View {
+    pub(crate) workload: String,
+    /// A heading a column; a line break where it may be broken.
+    pub(crate) header: Vec<String>,
+    /// A row a mode that ran; the first cell is its name.
+    pub(crate) rows: Vec<Vec<String>>,
+    /// What makes numbers above untrustworthy, a sentence each.
+    pub(crate) problems: Vec<String>,
+    /// What the numbers above are, a sentence each.
+    pub(crate) notes: Vec<String>,
+}
+
+/// The rows of one workload, in plan order.
+pub(crate) fn rows_of<'a>(
+    record: &'a Record,
+    workload: &'a WorkloadPlan,
+) -> impl Iterator<Item = &'a ResultRow> + Clone {
+    record
+        .results
+        .iter()
+        .filter(|row| row.workload == workload.name)
+}
+
+impl View {
+    pub(crate) fn new(record: &Record, workload: &WorkloadPlan) -> Self {
+        let syscalls = all_syscalls(workload, &record.results);
+        let time = match time_measure(workload) {
+            TimeMeasure::WallNs => "wall time",
+            TimeMeasure::LoopNs => "loop time",
+        };
+        let ratio = format!("ratio to {UNTRACED}\n[{} interval]", level_text(LEVEL));
+        let header = [
+            "mode",
+            time,
+            &ratio,
+            "stops",
+            "stops per\nsyscall",
+            "switches\ntracer",
+            "switches\ntracees",
+            "added ns\nper syscall",
+        ];
+        Self {
+            workload: workload.name.clone(),
+            header: header.map(ToString::to_string).to_vec(),
+            rows: rows_of(record, workload)
+                .filter(|row| row.available)
+                .map(|row| cells(workload, row, syscalls))
+                .collect(),
+            problems: problems(record, workload),
+            notes: notes(record, workload),
+        }
+    }
+}
+
+fn cells(workload: &WorkloadPlan, row: &ResultRow, syscalls: Option<u64>) -> Vec<String> {
+    let unknown = || UNKNOWN.to_string();
+    let count = |count: Option<u64>| count.map_or_else(unknown, |n| count_text(n as f64));
+    let time = match time_measure(workload) {
+        TimeMeasure::WallNs => row.wall_ns,
+        TimeMeasure::LoopNs => row.loop_ns,
+    };
+    let stops = row.stops.map(|stops| stops.total);
+    let switches = row.context_switches;
+    let per_syscall = stops
+        .zip(syscalls.filter(|syscalls| *syscalls > 0))
+        .map(|(stops, syscalls)| stops as f64 / syscalls as f64);
+    let name = match row.verified {
+        Some(false) => format!("{} (!)", row.mode),
+        _ => row.mode.clone(),
+    };
+    vec![
+        name,
+        time.map_or_else(unknown, |time| duration_text(time.median)),
+        row.ratio.as_ref().map_or_else(unknown, ratio_interval_text),
+        count(stops),
+        per_syscall.map_or_else(unknown, per_text),
+        count(switches.map(|switches| switches.tracer_voluntary)),
+        count(switches.map(|switches| switches.tracee_voluntary)),
+        row.overhead_ns_per_syscall
+            .map_or_else(unknown, |ns| ns_text(ns.median)),
+    ]
+}
+
+fn problems(record: &Record, workload: &WorkloadPlan) -> Vec<String> {
+    rows_of(record, workload)
+        .filter(|row| row.verified == Some(false))
+        .map(|row| format!("{} is NOT VERIFIED: {}.", row.mode, row.verification))
+        .collect()
+}
+
+fn notes(record: &Record, workload: &WorkloadPlan) -> Vec<String> {
+    let rows = rows_of(record, workload);
+    let measured = rows.clone().filter(|row| row.samples > 0);
+    let mut notes = vec![format!(
+        "{}; trace set {}; {}; {}.",
+        command_text(&workload.command),
+        workload.trace,
+        pin_text(workload.pin),
+        samples_text(rows.clone())
+    )];
+    let estimate = "Hodges–Lehmann estimate of the paired runs and its signed-rank interval";
+    let time = match time_measure(workload) {
+        TimeMeasure::WallNs => "wall time: median a run".to_string(),
+        TimeMeasure::LoopNs => format!(
+            "loop time: median a run, of the workload's own loop{}",
+            workload
+                .operations
+                .map(|n| format!(" of {} operations", count_text(n as f64)))
+                .unwrap_or_default()
+        ),
+    };
+    notes.push(format!("{time}; ratio: of that time, {estimate}."));
+    if let Some(pairs) = measured
+        .clone()
+        .filter_map(|row| row.ratio.filter(|ratio| ratio.low.is_none()))
+        .map(|ratio| ratio.pairs)
+        .min()
+    {
+        notes.push(format!(
+            "No interval where there are too few pairs for {} ({pairs}; it takes 6).",
+            level_text(LEVEL)
+        ));
+    }
+    notes.push("stops, switches: medians a run; switches: voluntary context switches.".to_string());
+    if let Some(calls) = measured.clone().find_map(|row| row.syscalls_reference) {
+        let of_the_loop = workload.times_itself && workload.loop_syscalls.is_some();
+        notes.push(format!(
+            "added ns per syscall: {} above {UNTRACED} / {} syscalls{}.",
+            if of_the_loop {
+                "loop time"
+            } else {
+                "wall time"
+            },
+            count_text(calls as f64),
+            if of_the_loop {
+                " of the loop"
+            } else {
+                " a run"
+            },
+        ));
+    }
+    for row in measured.clone().filter(|row| row.verified.is_none()) {
+        notes.push(format!("{}: {}.", row.mode, row.verification));
+    }
+    for row in measured {
+        if let Some(filter) = &row.filter {
+            notes.push(format!(
+                "{}: {} instructions by compiler {}{}.",
+                row.mode,
+                filter.instructions,
+                filter.compiler,
+                if filter.cacheable {
+                    ", cacheable by the kernel"
+                } else {
+                    ", not cacheable by the kernel"
+                }
+            ));
+        }
+    }
+    for row in rows.filter(|row| !row.available) {
+        let reason = row
+            .unavailable_reason
+            .as_deref()
+            .unwrap_or("unknown reason");
+        notes.push(format!("{} did not run: {reason}", row.mode));
+    }
+    notes
+}
+
+/// How many samples count, in one figure where it is the same for all modes.
+fn samples_text<'a>(rows: impl Iterator<Item = &'a ResultRow>) -> String {
+    let counts: Vec<_> = rows
+        .filter(|row| row.available)
+        .map(|row| (row.mode.as_str(), row.samples))
+        .collect();
+    match counts.first() {
+        Some((_, first)) if counts.iter().all(|(_, samples)| samples == first) => {
+            format!("{first} samples a mode")
+        }
+        _ => {
+            let each: Vec<_> = counts
+                .iter()
+                .map(|(mode, samples)| format!("{mode} {samples}"))
+                .collect();
+            format!("samples: {}", each.join(", "))
+        }
+    }
+}

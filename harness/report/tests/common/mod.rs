@@ -1,0 +1,236 @@
+//! Synthetic measurements with known properties.
+
+use harness_record::{
+    Cpu, Environment, FilterPlan, FilterSummary, Hooks, ModePlan, Pin, Plan, Provenance, Record,
+    SCHEMA_VERSION, Sample, SampleStatus, SeccompState, Slot, State, WorkloadPlan,
+};
+use harness_report::summarise;
+use harness_stats::random::Rng;
+use std::collections::BTreeMap;
+
+/// A mode of a synthetic measurement.
+pub(crate) struct Mode {
+    pub(crate) name: &'static str,
+    /// Time under it divided by the untraced time.
+    pub(crate) ratio: f64,
+    /// Stops of one execution; `None` where it has no tracer.
+    pub(crate) stops: Option<u64>,
+}
+
+pub(crate) const fn mode(name: &'static str, ratio: f64, stops: Option<u64>) -> Mode {
+    Mode { name, ratio, stops }
+}
+
+/// The core modes with the ratios of the talk's headline.
+pub(crate) const CORE: [Mode; 4] = [
+    mode("none", 1.0, None),
+    mode("ptrace", 2.001, Some(9_471_204)),
+    mode("seccomp-linear", 1.029, Some(42_310)),
+    mode("seccomp-bitmap", 1.031, Some(42_310)),
+];
+
+pub(crate) fn workload(name: &str) -> WorkloadPlan {
+    WorkloadPlan {
+        name: name.into(),
+        command: vec!["harness".into(), "workload".into(), name.into()],
+        trace: "connect".into(),
+        pin: Pin::None,
+        times_itself: false,
+        operations: None,
+        loop_syscalls: None,
+        stated_calls: Some(BTreeMap::from([
+            ("connect".to_string(), 12),
+            ("read".to_string(), 4_720_000),
+        ])),
+        stated_traced_events: Some(12),
+        stated_execs: None,
+        stated_tasks: None,
+    }
+}
+
+pub(crate) fn plan(workloads: Vec<WorkloadPlan>, modes: &[Mode], runs: u32) -> Plan {
+    let mut order = Vec::new();
+    for workload in &workloads {
+        for pass in 0..runs {
+            for mode in modes {
+                order.push(Slot {
+                    workload: workload.name.clone(),
+                    mode: mode.name.into(),
+                    block: pass / 2,
+                    pass,
+                });
+            }
+        }
+    }
+    let mut filters = Vec::new();
+    for workload in &workloads {
+        for mode in modes {
+            if let Some(compiler) = mode.name.strip_prefix("seccomp-") {
+                filters.push(FilterPlan {
+                    workload: workload.name.clone(),
+                    mode: mode.name.into(),
+                    filter: FilterSummary {
+                        compiler: compiler.into(),
+                        instructions: 41,
+                        cacheable: compiler == "linear",
+                    },
+                });
+            }
+        }
+    }
+    Plan {
+        seed: 42,
+        runs,
+        warmup: 1,
+        ignore_failure: false,
+        workloads,
+        modes: modes
+            .iter()
+            .map(|mode| ModePlan {
+                name: mode.name.into(),
+                available: true,
+                unavailable_reason: None,
+            })
+            .collect(),
+        hooks: Hooks::default(),
+        order,
+        filters,
+    }
+}
+
+/// A sample of `executions` runs that take `wall_ns` each.
+pub(crate) fn sample(slot: &Slot, executions: u32, wall_ns: u64) -> Sample {
+    let total = u64::from(executions);
+    Sample {
+        index: 0,
+        workload: slot.workload.clone(),
+        mode: slot.mode.clone(),
+        block: slot.block,
+        pass: slot.pass,
+        status: SampleStatus::Ok,
+        error: None,
+        executions,
+        exit_code: Some(0),
+        signal: None,
+        wall_ns: total * wall_ns,
+        loop_ns: None,
+        user_ns: total * 1_600_000_000,
+        sys_ns: total * 300_000_000,
+        tracer_user_ns: 0,
+        tracer_sys_ns: 0,
+        tracee_voluntary: total * 36_000,
+        tracee_involuntary: total * 120,
+        tracer_voluntary: total * 2,
+        tracer_involuntary: 0,
+        stops_total: None,
+        stops_syscall_enter: None,
+        stops_syscall_exit: None,
+        stops_seccomp: None,
+        stops_event: None,
+        stops_signal: None,
+        stops_group: None,
+        syscalls: None,
+        traced_events: None,
+        tracees: None,
+        max_rss_kib: 4096,
+        env_padding_bytes: 0,
+        steal_ns: Some(0),
+        cpu_pressure_ns: None,
+        started_ns: 0,
+    }
+}
+
+/// What the slots of a plan would record: 2 s untraced, noise of about 1 %.
+pub(crate) fn samples(plan: &Plan, modes: &[Mode]) -> Vec<Sample> {
+    let mut rng = Rng::new(plan.seed);
+    let mut samples = Vec::new();
+    for (index, slot) in (0..).zip(&plan.order) {
+        let mode = modes.iter().find(|mode| mode.name == slot.mode).unwrap();
+        let noise = rng.below(20_000_000);
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "positive and small"
+        )]
+        let wall_ns = (2e9 * mode.ratio) as u64 + noise;
+        let mut sample = sample(slot, 1, wall_ns);
+        sample.index = index;
+        if let Some(stops) = mode.stops {
+            sample.stops_total = Some(stops);
+            sample.stops_syscall_enter = Some(stops / 2);
+            sample.stops_syscall_exit = Some(stops - stops / 2);
+            sample.traced_events = Some(12);
+            sample.tracer_voluntary += stops;
+            sample.tracee_voluntary += stops;
+            sample.tracer_sys_ns = stops * 2_000;
+        }
+        if mode.name == "ptrace" {
+            sample.syscalls = Some(4_735_602);
+        }
+        samples.push(sample);
+    }
+    samples
+}
+
+pub(crate) fn record(plan: Plan, samples: &[Sample]) -> Record {
+    let results = summarise(&plan, samples);
+    Record {
+        schema_version: SCHEMA_VERSION,
+        harness: Provenance {
+            version: "0.1.0".into(),
+            revision: Some("0123456789ab".into()),
+        },
+        command: [
+            "harness",
+            "run",
+            "--workload",
+            "make-sim",
+            "--modes",
+            "all",
+            "--seed",
+            "42",
+        ]
+        .map(String::from)
+        .to_vec(),
+        started_at: "2026-01-02T03:04:05Z".into(),
+        finished_at: Some("2026-01-02T03:09:05Z".into()),
+        state: State::Complete,
+        environment: Environment {
+            host: "build-7".into(),
+            kernel_release: "6.1.0-18-amd64".into(),
+            kernel_version: "#1 SMP PREEMPT_DYNAMIC Debian 6.1.76-1".into(),
+            architecture: "x86_64".into(),
+            os: Some("Debian GNU/Linux 12 (bookworm)".into()),
+            cpu: Cpu {
+                model: Some("Intel(R) Xeon(R) Platinum 8375C CPU @ 2.90GHz".into()),
+                online: 2,
+                allowed: vec![0, 1],
+            },
+            memory_kib: Some(8_000_000),
+            mitigations: BTreeMap::from([("spectre_v2".into(), "Mitigation: IBRS".into())]),
+            bpf_jit_enable: Some(1),
+            bpf_jit_harden: Some(0),
+            yama_ptrace_scope: Some(1),
+            seccomp: SeccompState::default(),
+            clock_source: Some("tsc".into()),
+            governor: None,
+            cgroup_limits: BTreeMap::from([("cpu.max".into(), "max 100000".into())]),
+            virtualization: Some("kvm".into()),
+            randomize_va_space: Some(2),
+            euid: 0,
+            cap_sys_admin: true,
+            seccomp_stop_order: Some("after-enter".into()),
+            load_average: Some(0.25),
+        },
+        plan,
+        results,
+        warnings: Vec::new(),
+    }
+}
+
+/// The whole way for one workload.
+pub(crate) fn measured(name: &str, modes: &[Mode], runs: u32) -> Record {
+    let plan = plan(vec![workload(name)], modes, runs);
+    let samples = samples(&plan, modes);
+    record(plan, &samples)
+}
