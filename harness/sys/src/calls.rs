@@ -14,7 +14,7 @@ mod process;
 mod sockets;
 
 pub use files::{
-    Descriptor, access, chdir, getdents64, lstat, mkdir, newfstatat, openat, pipe2,
+    Descriptor, Open, access, chdir, getdents64, lstat, mkdir, newfstatat, openat, pipe2,
     pwrite64_inherited, readlink, rename, rmdir, stat, symlink, unlink, write_inherited,
 };
 pub use memory::{Mapping, PAGE_BYTES, disable_huge_pages, futex_wake, grow_heap};

@@ -127,15 +127,16 @@ extern "C" fn execute(argument: *mut c_void) -> c_int {
     127
 }
 
-/// Runs `child` in a copy of this process, which ends with the code it returns; returns its process id.
+/// Creates a child that runs on from here in a copy of this process; returns the child's process
+/// id, and nothing in the child, which should end with [`calls::exit_group`].
 ///
-/// One clone(2) with no flags, as fork(2) is; at the end one exit_group(2) in the child.
+/// One clone(2) with no flags, as fork(2) is, and none of libc's handlers (`pthread_atfork(3)`).
 ///
 /// # Errors
 /// That of clone(2).
-pub fn fork(child: impl FnOnce() -> u8) -> io::Result<libc::pid_t> {
+pub fn fork() -> io::Result<Option<libc::pid_t>> {
     // SAFETY: without CLONE_VM the child has its own copy of this stack to run on.
-    let pid = unsafe {
+    let result = unsafe {
         libc::syscall(
             libc::SYS_clone,
             libc::SIGCHLD,
@@ -145,10 +146,7 @@ pub fn fork(child: impl FnOnce() -> u8) -> io::Result<libc::pid_t> {
             0_usize,
         )
     };
-    match calls::pid(pid)? {
-        0 => calls::exit_group(child()),
-        pid => Ok(pid),
-    }
+    calls::pid(result).map(|pid| (pid != 0).then_some(pid))
 }
 
 /// Creates a thread that ends at once, and waits for its end.

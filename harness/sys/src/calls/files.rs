@@ -118,21 +118,40 @@ impl Descriptor {
     }
 }
 
-/// openat(2) relative to the working directory, always close-on-exec; `mode` counts where `flags`
-/// (`O_CREAT`, …) create.
+/// What [`openat`] opens a file for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Open {
+    /// `O_RDONLY`
+    Read,
+    /// `O_WRONLY`
+    Write,
+    /// `O_RDONLY | O_DIRECTORY`
+    Directory,
+    /// `O_WRONLY | O_CREAT | O_EXCL`, for the owner alone (mode 0600)
+    Create,
+}
+
+/// openat(2) relative to the working directory, always close-on-exec.
 ///
 /// # Errors
 /// The kernel's.
 #[inline]
-pub fn openat(path: &CStr, flags: c_int, mode: libc::mode_t) -> io::Result<Descriptor> {
+pub fn openat(path: &CStr, open: Open) -> io::Result<Descriptor> {
+    let flags = libc::O_CLOEXEC
+        | match open {
+            Open::Read => libc::O_RDONLY,
+            Open::Write => libc::O_WRONLY,
+            Open::Directory => libc::O_RDONLY | libc::O_DIRECTORY,
+            Open::Create => libc::O_WRONLY | libc::O_CREAT | libc::O_EXCL,
+        };
     // SAFETY: the path is a live NUL-terminated string.
     let result = unsafe {
         libc::syscall(
             libc::SYS_openat,
             libc::AT_FDCWD,
             path.as_ptr(),
-            flags | libc::O_CLOEXEC,
-            mode,
+            flags,
+            0o600,
         )
     };
     check(result).map(Descriptor::from_kernel)

@@ -1,0 +1,128 @@
+//! Every workload does what it states, counted by strace(1): an oracle nobody here wrote.
+
+mod common;
+
+use common::{Traced, program, startup, strace_installed};
+use harness_workloads::{Parameters, find, registry};
+
+/// Small, for tracing slows every call.
+fn small() -> Parameters {
+    Parameters {
+        operations: Some(50),
+        units: Some(2),
+        jobs: Some(2),
+        seed: 1,
+    }
+}
+
+/// Runs `name` under strace, and compares all counts with the statement.
+fn check(name: &str, parameters: &Parameters, start: &Traced) {
+    let workload = find(name).unwrap();
+    let statement = workload.statement(parameters);
+    let mut words = workload.arguments(parameters);
+    let report = workload
+        .times_itself()
+        .then(|| tempfile::tempfile().unwrap());
+    if report.is_some() {
+        words.extend(["--report-fd".to_owned(), "0".to_owned()]);
+    }
+    if name == "make-sim" {
+        words.extend(["--burn".to_owned(), "0".to_owned()]);
+    }
+    let traced = Traced::of(name, &words, report.as_ref());
+    assert_eq!(
+        traced.tasks, statement.tasks,
+        "{name} {words:?}: processes and threads"
+    );
+    let mut expected = start.calls.clone();
+    for count in expected.values_mut() {
+        *count *= statement.execs;
+    }
+    for (call, count) in &statement.calls {
+        *expected.entry((*call).to_owned()).or_insert(0) += count;
+    }
+    assert_eq!(traced.calls, expected, "{name} {words:?}");
+    let errors = statement.errors + start.errors * statement.execs;
+    if name == "threads" {
+        // Waiting for a thread that has ended already fails, and which have is a matter of time.
+        assert!(
+            (errors..=errors + statement.operations).contains(&traced.errors),
+            "{name}"
+        );
+    } else {
+        assert_eq!(traced.errors, errors, "{name} {words:?}: errors");
+    }
+    if let Some(report) = report {
+        let line = common::content(&report);
+        let nanoseconds = line
+            .strip_prefix("loop_ns=")
+            .and_then(|rest| rest.strip_suffix('\n'));
+        assert!(
+            nanoseconds.is_some_and(|digits| digits.parse::<u64>().is_ok()),
+            "{name}: {line:?}"
+        );
+    }
+}
+
+#[test]
+fn every_workload_makes_the_calls_it_states() {
+    if !strace_installed() {
+        return;
+    }
+    let start = startup();
+    for workload in registry() {
+        check(workload.name(), &small(), &start);
+    }
+}
+
+/// The number of units at once changes their order alone, the seed sizes and names alone.
+#[test]
+fn jobs_and_seed_leave_the_counts_of_make_sim_as_they_are() {
+    if !strace_installed() {
+        return;
+    }
+    let start = startup();
+    for (units, jobs, seed) in [(1, 1, 0), (3, 1, 7), (3, 2, 7), (4, 4, u64::MAX), (2, 9, 3)] {
+        let parameters = Parameters {
+            operations: None,
+            units: Some(units),
+            jobs: Some(jobs),
+            seed,
+        };
+        check("make-sim", &parameters, &start);
+    }
+}
+
+/// The statement's formula holds for any number of operations, one included.
+#[test]
+fn one_operation_costs_what_is_stated() {
+    if !strace_installed() {
+        return;
+    }
+    let start = startup();
+    for workload in registry().iter().filter(|workload| workload.times_itself()) {
+        check(
+            workload.name(),
+            &Parameters {
+                operations: Some(1),
+                ..small()
+            },
+            &start,
+        );
+    }
+}
+
+/// Without `--report-fd` the time goes to standard output.
+#[test]
+fn the_time_goes_to_standard_output_where_no_descriptor_is_given() {
+    let output = program()
+        .args(["__workload", "getppid", "--operations", "1"])
+        .output()
+        .unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success());
+    assert!(
+        text.starts_with("loop_ns=") && text.ends_with('\n'),
+        "{text:?}"
+    );
+}
