@@ -54,6 +54,7 @@ const PRIVATE_PATHS: &[&str] = &[
 ];
 
 /// Fails with what to do and all findings, unless there is none.
+#[track_caller]
 fn judge(remedy: &str, findings: &[String]) {
     assert!(
         findings.is_empty(),
