@@ -1,5 +1,10 @@
 //! What a table or picture must say about where its numbers come from.
 
+#![expect(
+    clippy::format_push_string,
+    reason = "write! would add a Result that is never an error"
+)]
+
 use harness_record::{Pin, Record, State, WorkloadPlan};
 
 /// A command as it would be typed into a POSIX shell. Control characters are

@@ -1,5 +1,10 @@
 //! `report.html`: one page that needs nothing else, not even scripts.
 
+#![expect(
+    clippy::format_push_string,
+    reason = "write! would add a Result that is never an error"
+)]
+
 use crate::caption::{command_text, harness_text, kernel_text, machine_text, state_text};
 use crate::plots::Plot;
 use crate::view::View;
@@ -106,12 +111,12 @@ fn push_facts(out: &mut String, facts: &[(String, String)]) {
 fn plan_facts(record: &Record) -> Vec<(String, String)> {
     let plan = &record.plan;
     let mut facts = vec![
-        fact("seed", plan.seed),
-        fact("counted runs a mode", plan.runs),
-        fact("uncounted runs before", plan.warmup),
+        fact("seed", &plan.seed),
+        fact("counted runs a mode", &plan.runs),
+        fact("uncounted runs before", &plan.warmup),
         fact(
             "order",
-            format!(
+            &format!(
                 "{} runs; per block a random permutation of the modes, then its reverse",
                 plan.order.len()
             ),
@@ -124,7 +129,7 @@ fn plan_facts(record: &Record) -> Vec<(String, String)> {
             .filter(|slot| slot.workload == first.workload && slot.block == first.block)
             .map(|slot| slot.mode.as_str())
             .collect();
-        facts.push(fact("first block", block.join(", ")));
+        facts.push(fact("first block", &block.join(", ")));
     }
     for (name, hook) in [
         ("setup", &plan.hooks.setup),
@@ -149,43 +154,55 @@ fn machine_facts(environment: &Environment) -> Vec<(String, String)> {
         fact("host", &environment.host),
         fact(
             "kernel",
-            format!(
+            &format!(
                 "{} {} {}",
                 environment.kernel_release, environment.kernel_version, environment.architecture
             ),
         ),
-        fact("distribution", known(environment.os.as_ref())),
-        fact("CPU", known(environment.cpu.model.as_ref())),
-        fact("CPUs online", environment.cpu.online),
-        fact("CPUs allowed", allowed.join(", ")),
-        fact("memory, KiB", known(environment.memory_kib)),
-        fact("virtualised by", known(environment.virtualization.as_ref())),
-        fact("clock source", known(environment.clock_source.as_ref())),
-        fact("frequency governor", known(environment.governor.as_ref())),
-        fact("load average at the start", known(environment.load_average)),
-        fact("net.core.bpf_jit_enable", known(environment.bpf_jit_enable)),
-        fact("net.core.bpf_jit_harden", known(environment.bpf_jit_harden)),
+        fact("distribution", &known(environment.os.as_ref())),
+        fact("CPU", &known(environment.cpu.model.as_ref())),
+        fact("CPUs online", &environment.cpu.online),
+        fact("CPUs allowed", &allowed.join(", ")),
+        fact("memory, KiB", &known(environment.memory_kib)),
+        fact(
+            "virtualised by",
+            &known(environment.virtualization.as_ref()),
+        ),
+        fact("clock source", &known(environment.clock_source.as_ref())),
+        fact("frequency governor", &known(environment.governor.as_ref())),
+        fact(
+            "load average at the start",
+            &known(environment.load_average),
+        ),
+        fact(
+            "net.core.bpf_jit_enable",
+            &known(environment.bpf_jit_enable),
+        ),
+        fact(
+            "net.core.bpf_jit_harden",
+            &known(environment.bpf_jit_harden),
+        ),
         fact(
             "kernel.yama.ptrace_scope",
-            known(environment.yama_ptrace_scope),
+            &known(environment.yama_ptrace_scope),
         ),
         fact(
             "kernel.randomize_va_space",
-            known(environment.randomize_va_space),
+            &known(environment.randomize_va_space),
         ),
-        fact("Seccomp of the harness", known(seccomp.mode)),
-        fact("Seccomp_filters of the harness", known(seccomp.filters)),
-        fact("NoNewPrivs of the harness", known(seccomp.no_new_privs)),
+        fact("Seccomp of the harness", &known(seccomp.mode)),
+        fact("Seccomp_filters of the harness", &known(seccomp.filters)),
+        fact("NoNewPrivs of the harness", &known(seccomp.no_new_privs)),
         fact(
             "Speculation_Store_Bypass",
-            known(seccomp.speculation_store_bypass.as_ref()),
+            &known(seccomp.speculation_store_bypass.as_ref()),
         ),
         fact(
             "seccomp-stop order",
-            known(environment.seccomp_stop_order.as_ref()),
+            &known(environment.seccomp_stop_order.as_ref()),
         ),
-        fact("effective user id", environment.euid),
-        fact("CAP_SYS_ADMIN", environment.cap_sys_admin),
+        fact("effective user id", &environment.euid),
+        fact("CAP_SYS_ADMIN", &environment.cap_sys_admin),
     ];
     for (kind, values) in [
         ("cgroup", &environment.cgroup_limits),
@@ -198,7 +215,7 @@ fn machine_facts(environment: &Environment) -> Vec<(String, String)> {
     facts
 }
 
-fn fact(name: &str, value: impl ToString) -> (String, String) {
+fn fact<T: ToString + ?Sized>(name: &str, value: &T) -> (String, String) {
     (name.to_string(), value.to_string())
 }
 

@@ -1,5 +1,10 @@
 //! A record as text: the table for a terminal, Markdown, CSV, JSON.
 
+#![expect(
+    clippy::format_push_string,
+    reason = "write! would add a Result that is never an error"
+)]
+
 use crate::caption::{harness_text, kernel_text, machine_text, state_text};
 use crate::view::View;
 use comfy_table::{CellAlignment, ContentArrangement, LineStyle, Table, TableStyle};

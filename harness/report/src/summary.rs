@@ -11,6 +11,10 @@ use std::collections::BTreeMap;
 /// Confidence level of every interval.
 pub const LEVEL: f64 = 0.95;
 
+/// Pairs from which on a signed-rank interval reaches [`LEVEL`]: with n pairs
+/// the widest has 1 − 2¹⁻ⁿ.
+pub(crate) const MIN_PAIRS: u32 = 6;
+
 /// The mode that everything is compared with.
 pub(crate) const UNTRACED: &str = "none";
 
@@ -134,6 +138,15 @@ pub(crate) fn time_measure(workload: &WorkloadPlan) -> TimeMeasure {
     }
 }
 
+/// Which time `overhead_ns_per_syscall` shares out: that of the loop only where
+/// the calls of the loop are known.
+pub(crate) fn overhead_measure(workload: &WorkloadPlan) -> TimeMeasure {
+    match workload.loop_syscalls {
+        Some(_) => time_measure(workload),
+        None => TimeMeasure::WallNs,
+    }
+}
+
 /// All system calls of one execution, the same whatever the mode: as counted
 /// by the mode that sees all, as stated, or as counted by any mode.
 pub(crate) fn all_syscalls(workload: &WorkloadPlan, rows: &[ResultRow]) -> Option<u64> {
@@ -150,9 +163,10 @@ fn workload_rows(plan: &Plan, workload: &WorkloadPlan, groups: &[Group]) -> Vec<
         .iter()
         .map(|group| counted_row(plan, workload, group, groups))
         .collect();
-    let (reference, of) = match workload.loop_syscalls {
-        Some(calls) if workload.times_itself => (Some(calls), TimeMeasure::LoopNs),
-        _ => (all_syscalls(workload, &rows), TimeMeasure::WallNs),
+    let of = overhead_measure(workload);
+    let reference = match of {
+        TimeMeasure::WallNs => all_syscalls(workload, &rows),
+        TimeMeasure::LoopNs => workload.loop_syscalls,
     };
     let untraced = groups.iter().find(|group| group.mode.name == UNTRACED);
     for (row, group) in rows.iter_mut().zip(groups) {

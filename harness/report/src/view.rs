@@ -2,7 +2,7 @@
 //! the cells and the sentences around them.
 
 use crate::caption::{command_text, pin_text};
-use crate::summary::{LEVEL, UNTRACED, all_syscalls, time_measure};
+use crate::summary::{LEVEL, MIN_PAIRS, UNTRACED, all_syscalls, overhead_measure, time_measure};
 use crate::units::{
     UNKNOWN, count_text, duration_text, level_text, ns_text, per_text, ratio_interval_text,
 };
@@ -75,12 +75,8 @@ fn cells(workload: &WorkloadPlan, row: &ResultRow, syscalls: Option<u64>) -> Vec
     let per_syscall = stops
         .zip(syscalls.filter(|syscalls| *syscalls > 0))
         .map(|(stops, syscalls)| stops as f64 / syscalls as f64);
-    let name = match row.verified {
-        Some(false) => format!("{} (!)", row.mode),
-        _ => row.mode.clone(),
-    };
     vec![
-        name,
+        mode_text(row),
         time.map_or_else(unknown, |time| duration_text(time.median)),
         row.ratio.as_ref().map_or_else(unknown, ratio_interval_text),
         count(stops),
@@ -90,6 +86,24 @@ fn cells(workload: &WorkloadPlan, row: &ResultRow, syscalls: Option<u64>) -> Vec
         row.overhead_ns_per_syscall
             .map_or_else(unknown, |ns| ns_text(ns.median)),
     ]
+}
+
+/// What the row of a mode is called, marked where it must not be trusted.
+pub(crate) fn mode_text(row: &ResultRow) -> String {
+    match row.verified {
+        Some(false) => format!("{} (!)", row.mode),
+        _ => row.mode.clone(),
+    }
+}
+
+/// The ratio with its interval; the untraced mode's is one by definition.
+pub(crate) fn ratio_text(row: &ResultRow) -> Option<String> {
+    let ratio = row.ratio.as_ref()?;
+    Some(if row.mode == UNTRACED {
+        "1".to_string()
+    } else {
+        ratio_interval_text(ratio)
+    })
 }
 
 fn problems(record: &Record, workload: &WorkloadPlan) -> Vec<String> {
@@ -128,26 +142,19 @@ fn notes(record: &Record, workload: &WorkloadPlan) -> Vec<String> {
         .min()
     {
         notes.push(format!(
-            "No interval where there are too few pairs for {} ({pairs}; it takes 6).",
+            "No interval where there are too few pairs for {} ({pairs}; it takes {MIN_PAIRS}).",
             level_text(LEVEL)
         ));
     }
     notes.push("stops, switches: medians a run; switches: voluntary context switches.".to_string());
     if let Some(calls) = measured.clone().find_map(|row| row.syscalls_reference) {
-        let of_the_loop = workload.times_itself && workload.loop_syscalls.is_some();
+        let (time, whole) = match overhead_measure(workload) {
+            TimeMeasure::WallNs => ("wall time", "a run"),
+            TimeMeasure::LoopNs => ("loop time", "the loop"),
+        };
         notes.push(format!(
-            "added ns per syscall: {} above {UNTRACED} / {} syscalls{}.",
-            if of_the_loop {
-                "loop time"
-            } else {
-                "wall time"
-            },
+            "added ns per syscall: {time} above {UNTRACED} / {} syscalls of {whole}.",
             count_text(calls as f64),
-            if of_the_loop {
-                " of the loop"
-            } else {
-                " a run"
-            },
         ));
     }
     for row in measured.clone().filter(|row| row.verified.is_none()) {

@@ -23,12 +23,16 @@ const ALL: [Mode; 13] = [
     mode("a-mode-16-longer", 3.0, Some(1)),
 ];
 
-fn cases() -> [(&'static str, Record); 5] {
+fn cases() -> [(&'static str, Record); 6] {
     let mut long = measured("make-sim", &CORE, 12);
     long.command = vec!["--setup".into(), "x".repeat(700), "<&>\"'\u{1b}[31m".into()];
     [
         ("one", measured("make-sim", &CORE[1..2], 12)),
         ("core", measured("make-sim", &CORE, 12)),
+        (
+            "tiny",
+            measured("make-sim", &[mode("none", 1.0, None), ALL[2]], 24),
+        ),
         ("few-runs", measured("make-sim", &CORE, 2)),
         ("all", measured("fork-exec", &ALL, 12)),
         ("long-command", long),
@@ -144,7 +148,7 @@ fn pictures_stay_within_their_edges() {
 /// A long command is wrapped, and whole; its characters are text, not markup.
 #[test]
 fn commands_are_never_cut() {
-    let record = &cases()[4].1;
+    let record = &cases()[5].1;
     for plot in plots(record) {
         assert!(!plot.svg.contains('\u{1b}'));
         let texts = texts(&plot.svg);

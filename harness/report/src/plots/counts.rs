@@ -5,6 +5,7 @@ use super::frame::{FIGURE, Frame, Key, Row};
 use super::palette::{INK, PAPER, colour, light};
 use super::scale::Scale;
 use crate::units::count_text;
+use crate::view::mode_text;
 use harness_record::ResultRow;
 use plotters::style::RGBColor;
 use plotters::style::text_anchor::HPos;
@@ -28,10 +29,7 @@ fn fills(colour: RGBColor) -> [RGBColor; 3] {
 
 /// Title and picture; `None` where nothing was counted.
 pub(super) fn draw(subject: &Subject) -> Option<(String, String)> {
-    let rows: Vec<_> = subject
-        .rows()
-        .map(|row| (row.mode.as_str(), counts(row)))
-        .collect();
+    let rows: Vec<_> = subject.rows().map(|row| (row, counts(row))).collect();
     let known = || rows.iter().flat_map(|(_, counts)| counts).flatten();
     known().next()?;
     let title = format!(
@@ -47,18 +45,19 @@ pub(super) fn draw(subject: &Subject) -> Option<(String, String)> {
     let frame = Frame {
         title: title.clone(),
         explanation: "Medians of one run of the workload. A stop hands the tracee to the tracer; \
-                      a voluntary context switch is one wait for the other."
+                      a voluntary switch is one wait, for the other side or for anything else."
             .to_string(),
         axis: "number in one run (logarithmic axis: log10(1 + n), so that 0 has a place)"
             .to_string(),
-        // The figures stand at the bars; this keeps them their room.
         figures: String::new(),
+        // The figures stand at the ends of the bars.
+        overhang: FIGURE.width("999,999"),
         scale: Scale::of_counts(known().map(|count| *count as f64)),
         origin: Some(0.0),
         rows: rows
             .iter()
-            .map(|(mode, _)| Row {
-                label: (*mode).to_string(),
+            .map(|(row, _)| Row {
+                label: mode_text(row),
                 figure: String::new(),
             })
             .collect(),
@@ -71,8 +70,8 @@ pub(super) fn draw(subject: &Subject) -> Option<(String, String)> {
         caption: subject.caption(),
     };
     let svg = frame.draw(|canvas, place, number| {
-        let (mode, counts) = &rows[number];
-        let edge = colour(mode);
+        let (row, counts) = &rows[number];
+        let edge = colour(&row.mode);
         for (at, (count, fill)) in (-1..).zip(counts.iter().zip(fills(edge))) {
             let y = place.y + at * BAR_HEIGHT;
             let Some(count) = count.map(|count| count as f64) else {

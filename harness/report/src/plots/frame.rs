@@ -52,6 +52,8 @@ pub(super) struct Frame {
     pub(super) axis: String,
     /// Heading of the column of figures.
     pub(super) figures: String,
+    /// Room that marks need beyond the axis's right end, pixels.
+    pub(super) overhang: i32,
     pub(super) scale: Scale,
     /// A value with a heavier line, where the axis has a natural origin.
     pub(super) origin: Option<f64>,
@@ -91,14 +93,19 @@ impl Place {
     }
 
     /// An interval: a line with a bar at each end that lies on the axis, and an
-    /// arrow head at one that does not.
+    /// arrow head where it leaves the axis.
     pub(super) fn whisker(&self, canvas: &mut Canvas, low: f64, high: f64) {
         let (from, to) = (self.x(low), self.x(high));
         canvas.line((from, self.y), (to, self.y), INK, 2);
-        for (end, x, inwards) in [(low, from, 1), (high, to, -1)] {
+        for (end, x) in [(low, from), (high, to)] {
             if self.scale.holds(end) {
-                canvas.line((x, self.y - 5), (x, self.y + 5), INK, 2);
-            } else {
+                canvas.line((x, self.y - 8), (x, self.y + 8), INK, 2);
+            }
+        }
+        let beyond = |end, x| !self.scale.holds(end) && self.x(end) == x;
+        for (end, x, inwards) in [(low, self.left, 1), (high, self.right, -1)] {
+            if beyond(end, x) {
+                canvas.line((x, self.y), (x + 16 * inwards, self.y), INK, 2);
                 for side in [-5, 5] {
                     canvas.line((x, self.y), (x + 7 * inwards, self.y + side), INK, 2);
                 }
@@ -122,14 +129,12 @@ impl Frame {
             texts.map(|text| kind.width(text)).max().unwrap_or(0)
         };
         let labels = widest(LABEL, &mut self.rows.iter().map(|row| &row.label));
-        let figures = widest(
-            FIGURE,
-            &mut self
-                .rows
-                .iter()
-                .map(|row| &row.figure)
-                .chain([&self.figures]),
-        );
+        let mut figures = self
+            .rows
+            .iter()
+            .map(|row| &row.figure)
+            .chain([&self.figures]);
+        let figures = widest(FIGURE, &mut figures).max(self.overhang);
         let left = MARGIN + labels + 12;
         let right = (WIDTH - MARGIN - figures - 16).max(left + 100);
 
@@ -139,8 +144,8 @@ impl Frame {
         let title_y = 28;
         let explanation_y = title_y + 26;
         let legend_y = explanation_y + lines(&explanation, 18) + 6;
-        let heading_y = legend_y + if self.legend.is_empty() { 0 } else { 26 };
-        let top = heading_y + 16;
+        let heading_y = legend_y + if self.legend.is_empty() { 0 } else { 22 };
+        let top = heading_y + if self.figures.is_empty() { 0 } else { 16 };
         let count = i32::try_from(self.rows.len()).unwrap_or(i32::MAX / 1000);
         let bottom = top + count * self.row_height;
         let axis_y = bottom + 16;

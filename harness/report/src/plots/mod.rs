@@ -13,6 +13,8 @@ mod per_syscall;
 mod scale;
 
 use crate::caption::{caption, state_text};
+use crate::summary::{LEVEL, MIN_PAIRS};
+use crate::units::level_text;
 use crate::view::rows_of;
 use harness_record::{Record, ResultRow, WorkloadPlan};
 
@@ -81,5 +83,20 @@ impl Subject<'_> {
         lines.extend(state_text(self.record));
         lines.extend(caption(self.record, self.workload));
         lines
+    }
+}
+
+/// What the whiskers are, a sentence.
+fn whiskers_text(pairs: impl Iterator<Item = u32> + Clone) -> String {
+    let (least, most) = (pairs.clone().min(), pairs.max());
+    let pairs = match (least, most) {
+        (Some(least), Some(most)) if least < most => format!("{least} to {most} pairs"),
+        (_, most) => format!("{} pairs", most.unwrap_or(0)),
+    };
+    let level = level_text(LEVEL);
+    if least < Some(MIN_PAIRS) {
+        format!("Whiskers: {level} interval (signed-rank), which takes {MIN_PAIRS} pairs; {pairs}.")
+    } else {
+        format!("Whiskers: {level} interval (signed-rank, {pairs}).")
     }
 }

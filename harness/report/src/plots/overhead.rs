@@ -1,21 +1,22 @@
 //! How much longer the workload takes under each mode.
 
-use super::Subject;
 use super::frame::{Frame, Row};
 use super::palette::colour;
 use super::scale::Scale;
+use super::{Subject, whiskers_text};
 use crate::summary::{LEVEL, UNTRACED, time_measure};
-use crate::units::{level_text, ratio_interval_text};
+use crate::units::level_text;
+use crate::view::{mode_text, ratio_text};
 use harness_record::TimeMeasure;
 
 /// Title and picture; `None` without a ratio to show.
 pub(super) fn draw(subject: &Subject) -> Option<(String, String)> {
     let rows: Vec<_> = subject
         .rows()
-        .filter_map(|row| Some((row.mode.as_str(), row.ratio?)))
+        .filter_map(|row| Some((row, row.ratio?)))
         .filter(|(_, ratio)| ratio.estimate > 0.0)
         .collect();
-    if rows.iter().all(|(mode, _)| *mode == UNTRACED) {
+    if rows.iter().all(|(row, _)| row.mode == UNTRACED) {
         return None;
     }
     let scale = Scale::of_ratios(
@@ -31,19 +32,14 @@ pub(super) fn draw(subject: &Subject) -> Option<(String, String)> {
     let level = level_text(LEVEL);
     let pairs = rows
         .iter()
-        .filter(|(mode, _)| *mode != UNTRACED)
+        .filter(|(row, _)| row.mode != UNTRACED)
         .map(|(_, ratio)| ratio.pairs);
-    let (least, most) = (pairs.clone().min()?, pairs.max()?);
-    let pairs = if least == most {
-        format!("{most} pairs")
-    } else {
-        format!("{least} to {most} pairs")
-    };
     let frame = Frame {
         title: title.clone(),
         explanation: format!(
             "Bars: {time} divided by that of the untraced run (mode {UNTRACED}), Hodges–Lehmann \
-             estimate of paired runs. Whiskers: {level} interval (signed-rank, {pairs})."
+             estimate of paired runs. {}",
+            whiskers_text(pairs)
         ),
         axis: match scale {
             Scale::Log { .. } => {
@@ -52,13 +48,14 @@ pub(super) fn draw(subject: &Subject) -> Option<(String, String)> {
             _ => format!("{time}, ratio to {UNTRACED} (no unit)"),
         },
         figures: format!("ratio [{level} interval]"),
+        overhang: 0,
         scale,
         origin: Some(1.0),
         rows: rows
             .iter()
-            .map(|(mode, ratio)| Row {
-                label: (*mode).to_string(),
-                figure: ratio_interval_text(ratio),
+            .map(|(row, _)| Row {
+                label: mode_text(row),
+                figure: ratio_text(row).unwrap_or_default(),
             })
             .collect(),
         row_height: 34,
@@ -66,13 +63,13 @@ pub(super) fn draw(subject: &Subject) -> Option<(String, String)> {
         caption: subject.caption(),
     };
     let svg = frame.draw(|canvas, place, number| {
-        let (mode, ratio) = &rows[number];
+        let (row, ratio) = &rows[number];
         let (one, end) = (place.x(1.0), place.x(ratio.estimate));
         // At least a stroke, so that a ratio of one has its colour too.
         let (from, to) = (one.min(end - 1), one.max(end + 1));
-        canvas.rectangle((from, place.y - 10), (to, place.y + 10), colour(mode));
+        canvas.rectangle((from, place.y - 10), (to, place.y + 10), colour(&row.mode));
         if let (Some(low), Some(high)) = (ratio.low, ratio.high)
-            && *mode != UNTRACED
+            && row.mode != UNTRACED
         {
             place.whisker(canvas, low, high);
         }

@@ -1,17 +1,19 @@
 //! What each mode adds to one system call.
 
-use super::Subject;
 use super::frame::{Frame, Row};
 use super::palette::colour;
 use super::scale::Scale;
-use crate::summary::{LEVEL, UNTRACED};
+use super::{Subject, whiskers_text};
+use crate::summary::{LEVEL, UNTRACED, overhead_measure};
 use crate::units::{count_text, level_text, ns_interval_text};
+use crate::view::mode_text;
+use harness_record::TimeMeasure;
 
 /// Title and picture; `None` without a positive overhead to show.
 pub(super) fn draw(subject: &Subject) -> Option<(String, String)> {
     let rows: Vec<_> = subject
         .rows()
-        .filter_map(|row| Some((row.mode.as_str(), row.overhead_ns_per_syscall?)))
+        .filter_map(|row| Some((row, row.overhead_ns_per_syscall?)))
         .collect();
     let least = rows
         .iter()
@@ -19,7 +21,10 @@ pub(super) fn draw(subject: &Subject) -> Option<(String, String)> {
         .filter(|ns| *ns > 0.0)
         .reduce(f64::min)?;
     let calls = subject.rows().find_map(|row| row.syscalls_reference)?;
-    let of_the_loop = subject.workload.times_itself && subject.workload.loop_syscalls.is_some();
+    let (time, whole) = match overhead_measure(subject.workload) {
+        TimeMeasure::WallNs => ("wall time", "a run"),
+        TimeMeasure::LoopNs => ("time of the loop", "the loop"),
+    };
     let title = format!(
         "{}: time that each mode adds to a system call",
         subject.workload.name
@@ -32,31 +37,24 @@ pub(super) fn draw(subject: &Subject) -> Option<(String, String)> {
             .flatten()
             .filter(|ns| *ns >= least / 10.0),
     );
+    let pairs = rows.iter().filter_map(|(row, _)| Some(row.ratio?.pairs));
     let frame = Frame {
         title: title.clone(),
         explanation: format!(
-            "Dots: ({} − that of the untraced run) / {} system calls{}, Hodges–Lehmann estimate \
-             of paired runs. Whiskers: {level} interval (signed-rank); an arrow leaves the axis.",
-            if of_the_loop {
-                "time of the loop"
-            } else {
-                "wall time"
-            },
+            "Dots: ({time} − that of the untraced run) / {} system calls of {whole}, Hodges–Lehmann estimate \
+             of paired runs. {} An arrow: it leaves the axis.",
             count_text(calls as f64),
-            if of_the_loop {
-                " of the loop"
-            } else {
-                " of a run"
-            },
+            whiskers_text(pairs)
         ),
         axis: format!("added nanoseconds per system call (logarithmic axis; {UNTRACED} adds 0)"),
         figures: format!("ns [{level} interval]"),
+        overhang: 0,
         scale,
         origin: None,
         rows: rows
             .iter()
-            .map(|(mode, ns)| Row {
-                label: (*mode).to_string(),
+            .map(|(row, ns)| Row {
+                label: mode_text(row),
                 figure: ns_interval_text(ns),
             })
             .collect(),
@@ -65,12 +63,12 @@ pub(super) fn draw(subject: &Subject) -> Option<(String, String)> {
         caption: subject.caption(),
     };
     let svg = frame.draw(|canvas, place, number| {
-        let (mode, ns) = &rows[number];
+        let (row, ns) = &rows[number];
         if let (Some(low), Some(high)) = (ns.low, ns.high) {
             place.whisker(canvas, low, high);
         }
         if ns.median > 0.0 {
-            canvas.dot((place.x(ns.median), place.y), 7, colour(mode));
+            canvas.dot((place.x(ns.median), place.y), 5, colour(&row.mode));
         }
     });
     Some((title, svg))

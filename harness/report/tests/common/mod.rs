@@ -9,6 +9,7 @@ use harness_stats::random::Rng;
 use std::collections::BTreeMap;
 
 /// A mode of a synthetic measurement.
+#[derive(Clone, Copy)]
 pub(crate) struct Mode {
     pub(crate) name: &'static str,
     /// Time under it divided by the untraced time.
