@@ -1,2 +1,19 @@
-//! Placeholder.
-fn main() {}
+//! `harness` measures what each way of tracing Linux system calls costs.
+
+mod cmd;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    // A workload or a run is this binary too; nothing may come before it.
+    if let Some(code) = harness_workloads::dispatch() {
+        return code;
+    }
+    if std::env::args_os()
+        .nth(1)
+        .is_some_and(|word| word == harness_measure::isolated::WORD)
+    {
+        return harness_measure::isolated::main();
+    }
+    cmd::main()
+}

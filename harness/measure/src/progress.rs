@@ -14,14 +14,18 @@ pub(crate) struct Progress {
 }
 
 impl Progress {
-    /// For slots given as workload and mode.
-    pub(crate) fn new(slots: impl Iterator<Item = (String, String)>) -> Self {
+    /// For slots given as workload and mode; drawn, on a terminal, if `shown`.
+    pub(crate) fn new(slots: impl Iterator<Item = (String, String)>, shown: bool) -> Self {
         let mut left = HashMap::new();
         for slot in slots {
             *left.entry(slot).or_default() += 1;
         }
-        let bar =
-            ProgressBar::with_draw_target(Some(left.values().sum()), ProgressDrawTarget::stderr());
+        let target = if shown {
+            ProgressDrawTarget::stderr()
+        } else {
+            ProgressDrawTarget::hidden()
+        };
+        let bar = ProgressBar::with_draw_target(Some(left.values().sum()), target);
         // The template is a constant that parses.
         if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos}/{len} {msg}") {
             bar.set_style(style);
@@ -92,7 +96,7 @@ mod tests {
 
     #[test]
     fn time_left_is_the_sum_over_the_slots_that_are_left() {
-        let mut progress = Progress::new([slot("a"), slot("a"), slot("b")].into_iter());
+        let mut progress = Progress::new([slot("a"), slot("a"), slot("b")].into_iter(), false);
         assert_eq!(progress.time_left(), None);
         progress.done("w", "a", Duration::from_secs(1), false);
         progress.done("w", "b", Duration::from_secs(10), true);

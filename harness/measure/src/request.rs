@@ -26,6 +26,8 @@ pub struct Request {
     pub ignore_failure: bool,
     /// Whether what the programs write goes to the harness's own streams.
     pub show_output: bool,
+    /// Whether a progress bar is drawn, if standard error is a terminal.
+    pub show_progress: bool,
     /// Size of the workloads.
     pub size: Size,
 }

@@ -152,7 +152,7 @@ impl Session {
             session: &self,
             termination,
             writer: directory.sample_writer()?,
-            progress: Progress::new(slots),
+            progress: Progress::new(slots, self.request.show_progress),
             rng: Rng::new(self.request.seed ^ PADDING_STREAM),
             started: Instant::now(),
             samples: Vec::new(),

@@ -1,0 +1,142 @@
+//! `harness doctor`: what can be measured here, and what would disturb it.
+
+use crate::cmd::{Exit, print};
+use harness_record::Environment;
+use std::fmt::Write;
+
+/// Say which modes can run here, and what on this machine would disturb a measurement
+///
+/// Ends with 1 if a core mode cannot run.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {}
+
+/// Modes without which there is nothing to compare.
+const CORE: [&str; 4] = ["none", "ptrace", "seccomp-linear", "seccomp-bitmap"];
+
+pub(super) fn run(_: &Args) -> anyhow::Result<Exit> {
+    let mut text = String::new();
+    let mut exit = Exit::Fine;
+    writeln!(text, "modes")?;
+    for mode in harness_mode::registry() {
+        match mode.check() {
+            Ok(()) => writeln!(text, "  ok    {}", mode.name())?,
+            Err(why) => {
+                writeln!(
+                    text,
+                    "  no    {}: {}\n        remedy: {}",
+                    mode.name(),
+                    why.reason,
+                    why.remedy
+                )?;
+                if CORE.contains(&mode.name()) {
+                    exit = Exit::Error;
+                }
+            }
+        }
+    }
+    let here = harness_measure::environment::read();
+    writeln!(text, "machine")?;
+    for (name, value) in machine(&here) {
+        writeln!(text, "  {name:22} {value}")?;
+    }
+    writeln!(text, "what would disturb a measurement")?;
+    let disturbances = disturbances(&here);
+    for line in &disturbances {
+        writeln!(text, "  - {line}")?;
+    }
+    if disturbances.is_empty() {
+        writeln!(text, "  nothing found")?;
+    }
+    print(&text)?;
+    Ok(exit)
+}
+
+fn machine(here: &Environment) -> Vec<(&'static str, String)> {
+    let known = |value: Option<String>| value.unwrap_or_else(|| "not known".to_owned());
+    let cpu = format!(
+        "{}, {} online",
+        known(here.cpu.model.clone()),
+        here.cpu.online
+    );
+    vec![
+        (
+            "kernel",
+            format!("{} {}", here.kernel_release, here.architecture),
+        ),
+        ("system", known(here.os.clone())),
+        ("processor", cpu),
+        ("allowed processors", format!("{:?}", here.cpu.allowed)),
+        (
+            "virtualisation",
+            here.virtualization
+                .clone()
+                .unwrap_or_else(|| "none seen".to_owned()),
+        ),
+        ("seccomp-stop order", known(here.seccomp_stop_order.clone())),
+        (
+            "BPF JIT",
+            known(
+                here.bpf_jit_enable
+                    .map(|enabled| (enabled != 0).to_string()),
+            ),
+        ),
+        (
+            "Yama ptrace_scope",
+            here.yama_ptrace_scope
+                .map_or_else(|| "no Yama".to_owned(), |scope| scope.to_string()),
+        ),
+        ("clock source", known(here.clock_source.clone())),
+        (
+            "user",
+            format!(
+                "{}{}",
+                here.euid,
+                if here.cap_sys_admin {
+                    ", CAP_SYS_ADMIN"
+                } else {
+                    ""
+                }
+            ),
+        ),
+    ]
+}
+
+fn disturbances(here: &Environment) -> Vec<String> {
+    let mut found = Vec::new();
+    if here.seccomp.mode.is_some_and(|mode| mode != 0) {
+        found.push(format!(
+            "this process runs under {} seccomp filter(s) already: every mode pays for them, and one that is not cacheable \
+             takes the kernel's cache from ours",
+            here.seccomp.filters.unwrap_or(1)
+        ));
+    }
+    if here.bpf_jit_enable == Some(0) {
+        found.push("filters are interpreted, as the BPF JIT is off; enable it: sysctl net.core.bpf_jit_enable=1".to_owned());
+    }
+    if here.cpu.allowed.len() < 2 {
+        found.push("one processor is allowed: --pin split cannot be measured".to_owned());
+    }
+    let processors = f64::from(here.cpu.online.max(1));
+    if let Some(load) = here.load_average.filter(|load| *load > processors / 2.0) {
+        found.push(format!(
+            "other work is running: load average {load} on {} processors; stop it",
+            here.cpu.online
+        ));
+    }
+    if let Some(governor) = here
+        .governor
+        .as_deref()
+        .filter(|governor| *governor != "performance")
+    {
+        found.push(format!(
+            "frequency governor {governor}: set performance (cpupower frequency-set -g performance)"
+        ));
+    }
+    if here.virtualization.is_some() {
+        found.push(
+            "a virtual machine: time may be stolen by the host; compare ratios, not times"
+                .to_owned(),
+        );
+    }
+    found
+}

@@ -1,0 +1,94 @@
+//! The command line: one file a subcommand.
+
+mod doctor;
+mod list;
+mod report;
+mod run;
+
+use clap::{Parser, Subcommand};
+use std::io::{ErrorKind, IsTerminal, Write};
+use std::process::ExitCode;
+
+/// Measures what each way of tracing Linux system calls costs.
+#[derive(Debug, Parser)]
+#[command(name = "harness", version, max_term_width = 100)]
+struct Cli {
+    /// Say on standard error what is being done; twice for more
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    verbose: u8,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Run(Box<run::Args>),
+    List(list::Args),
+    Doctor(doctor::Args),
+    Report(report::Args),
+}
+
+/// How the program ends.
+enum Exit {
+    /// All is well.
+    Fine,
+    /// Something was not as it must be; it has been said.
+    Error,
+    /// Stopped by this signal; what was taken is kept.
+    Signal(i32),
+}
+
+/// Reads the command line and does what it says. Exit codes: 0 fine, 1 error,
+/// 2 usage, 128 and the signal where one stopped it.
+pub(crate) fn main() -> ExitCode {
+    let cli = Cli::parse();
+    log(cli.verbose);
+    let result = match cli.command {
+        Command::Run(args) => run::run(*args, cli.verbose > 0),
+        Command::List(args) => list::run(&args),
+        Command::Doctor(args) => doctor::run(&args),
+        Command::Report(args) => report::run(&args),
+    };
+    match result {
+        Ok(Exit::Fine) => ExitCode::SUCCESS,
+        Ok(Exit::Error) => ExitCode::FAILURE,
+        Ok(Exit::Signal(signal)) => ExitCode::from(u8::try_from(128 + signal).unwrap_or(1)),
+        Err(error) => {
+            complain(&format!("{error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// One line on standard error.
+fn complain(line: &str) {
+    // Nothing is left to tell where standard error is closed.
+    let _ = writeln!(std::io::stderr(), "harness: {line}");
+}
+
+/// Writes a result to standard output. A reader that has seen enough and
+/// closed its end is no error.
+fn print(text: &str) -> anyhow::Result<()> {
+    let mut out = std::io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        result => {
+            result.map_err(|error| anyhow::anyhow!("cannot write to standard output: {error}"))
+        }
+    }
+}
+
+fn log(verbose: u8) {
+    let level = match verbose {
+        0 => tracing::Level::WARN,
+        1 => tracing::Level::INFO,
+        _ => tracing::Level::DEBUG,
+    };
+    tracing_subscriber::fmt()
+        .with_max_level(level)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_target(false)
+        .without_time()
+        .init();
+}

@@ -1,0 +1,24 @@
+//! `harness report`: summary, plots and page of a record, again.
+
+use crate::cmd::run::FormatArg;
+use crate::cmd::{Exit, print};
+use harness_record::RecordDirectory;
+use std::path::PathBuf;
+
+/// Make summary, plots and page of a record again, also of an interrupted one
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Directory of the record
+    directory: PathBuf,
+    /// What standard output gets
+    #[arg(long, value_enum, default_value_t = FormatArg::Table)]
+    format: FormatArg,
+}
+
+pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
+    let directory = RecordDirectory::open(&args.directory)?;
+    let record = harness_report::load(&directory)?;
+    harness_report::write_report(&directory, &record)?;
+    print(&harness_report::render(&record, args.format.into())?)?;
+    Ok(Exit::Fine)
+}

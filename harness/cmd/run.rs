@@ -1,0 +1,248 @@
+//! `harness run`: takes a measurement and reports it.
+
+use crate::cmd::{Exit, complain, print};
+use anyhow::Context;
+use clap::builder::NonEmptyStringValueParser;
+use harness_measure::request::Size;
+use harness_measure::{Error, Finished, Request, Session, Target};
+use harness_record::{Hooks, Pin, Provenance, Record, RecordDirectory, SCHEMA_VERSION, State};
+use harness_report::Format;
+use harness_sys::signals::Termination;
+use std::ffi::OsString;
+use std::path::PathBuf;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+use time::macros::format_description;
+
+/// Measure workloads or a command under several modes, interleaved in one run
+///
+/// Each run is a process of its own and is verified before it counts. The record (run.json,
+/// samples.csv, summary.csv, plots, report.html) goes to a directory, the result to standard output.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Workloads, separated by commas; see `harness list workloads`
+    #[arg(long, value_name = "NAME,…", value_delimiter = ',', value_parser = NonEmptyStringValueParser::new(), required_unless_present = "command")]
+    workload: Vec<String>,
+    /// Modes, separated by commas, or `all` that can run here; see `harness list modes`
+    #[arg(long, value_name = "LIST|all", value_delimiter = ',', default_value = "all", value_parser = NonEmptyStringValueParser::new())]
+    modes: Vec<String>,
+    /// System calls to trace, in strace's grammar: names, numbers, lists, %class, !, /regex, name@32
+    /// [default: connect; for a microbenchmark the call it makes]
+    #[arg(long, value_name = "SET", allow_hyphen_values = true)]
+    trace: Option<String>,
+    /// Counted runs of each workload under each mode; 6 is the least that gives a 95 % interval
+    #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    runs: u32,
+    /// Uncounted runs before them
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    warmup: u32,
+    /// Seed of the order, the environment's padding and the workloads
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    seed: u64,
+    /// Where tracer and tracees run [default: same-core for workloads of one process, else none]
+    #[arg(long, value_enum)]
+    pin: Option<PinArg>,
+    /// Shell command before all runs of a workload
+    #[arg(long, value_name = "CMD")]
+    setup: Option<String>,
+    /// Shell command before each run
+    #[arg(long, value_name = "CMD")]
+    prepare: Option<String>,
+    /// Shell command after each run
+    #[arg(long, value_name = "CMD")]
+    conclude: Option<String>,
+    /// Shell command after all runs of a workload
+    #[arg(long, value_name = "CMD")]
+    cleanup: Option<String>,
+    /// Accept a command that ends otherwise than with 0, if it does so in every mode
+    #[arg(long)]
+    ignore_failure: bool,
+    /// Show what the measured programs write, on standard error
+    #[arg(long)]
+    show_output: bool,
+    /// Directory of the record, new or empty [default: results/<UTC time>-<host>]
+    #[arg(long, value_name = "DIR")]
+    output: Option<PathBuf>,
+    /// What standard output gets
+    #[arg(long, value_enum, default_value_t = FormatArg::Table)]
+    format: FormatArg,
+    /// Operations of a microbenchmark's loop
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1_000_000_000))]
+    operations: Option<u64>,
+    /// Units of make-sim; its time and counts grow with them
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    units: Option<u32>,
+    /// Units make-sim builds at once
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
+    jobs: Option<u32>,
+    /// A command to measure, with its arguments; executed without a shell
+    #[arg(last = true, value_name = "COMMAND")]
+    command: Vec<OsString>,
+}
+
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum PinArg {
+    /// Tracer and tracees on one CPU
+    SameCore,
+    /// The tracer on one CPU, all tracees on another
+    Split,
+    /// Wherever the scheduler puts them
+    None,
+}
+
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+pub(super) enum FormatArg {
+    /// For reading
+    Table,
+    /// What run.json holds
+    Json,
+    /// What summary.csv holds
+    Csv,
+    /// The table for a pull request
+    Markdown,
+}
+
+impl From<FormatArg> for Format {
+    fn from(format: FormatArg) -> Self {
+        match format {
+            FormatArg::Table => Self::Table,
+            FormatArg::Json => Self::Json,
+            FormatArg::Csv => Self::Csv,
+            FormatArg::Markdown => Self::Markdown,
+        }
+    }
+}
+
+pub(super) fn run(args: Args, verbose: bool) -> anyhow::Result<Exit> {
+    let format = args.format.into();
+    let started = OffsetDateTime::now_utc();
+    let output = args.output.clone();
+    let termination = Termination::block().context("signalfd(2)")?;
+    let session = match Session::new(request(args, verbose), &termination) {
+        Err(Error::Interrupted(signal)) => return Ok(Exit::Signal(signal)),
+        session => session?,
+    };
+    let path = match output {
+        Some(path) => path,
+        None => default_output(started, &session.environment().host)?,
+    };
+    let directory = RecordDirectory::create(path)?;
+    let mut record = Record {
+        schema_version: SCHEMA_VERSION,
+        harness: Provenance {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            revision: option_env!("HARNESS_REVISION").map(str::to_owned),
+        },
+        command: std::env::args_os()
+            .map(|word| word.to_string_lossy().into_owned())
+            .collect(),
+        started_at: started.format(&Rfc3339)?,
+        finished_at: None,
+        state: State::Running,
+        environment: session.environment().clone(),
+        plan: session.plan().clone(),
+        results: Vec::new(),
+        warnings: session.warnings().to_vec(),
+    };
+    directory.write_record(&record)?;
+    let finished = session.run(&directory, &termination)?;
+    finish(&mut record, &directory, finished, format)
+}
+
+/// Writes and prints what was taken, also where the measurement ended early.
+fn finish(
+    record: &mut Record,
+    directory: &RecordDirectory,
+    finished: Finished,
+    format: Format,
+) -> anyhow::Result<Exit> {
+    record.finished_at = Some(OffsetDateTime::now_utc().format(&Rfc3339)?);
+    record.results = harness_report::summarise(&record.plan, &finished.samples);
+    record.warnings = finished.warnings;
+    let (state, exit) = match finished.error {
+        None if record.results.iter().any(|row| row.verified == Some(false)) => {
+            (State::Complete, Exit::Error)
+        }
+        None => (State::Complete, Exit::Fine),
+        Some(Error::Interrupted(signal)) => {
+            complain(&format!(
+                "stopped by signal {signal}; the samples taken so far are kept"
+            ));
+            (State::Interrupted { signal }, Exit::Signal(signal))
+        }
+        Some(error) => {
+            complain(&error.to_string());
+            (
+                State::Failed {
+                    reason: error.to_string(),
+                },
+                Exit::Error,
+            )
+        }
+    };
+    record.state = state;
+    directory.write_record(record)?;
+    harness_report::write_report(directory, record)?;
+    if !finished.samples.is_empty() {
+        print(&harness_report::render(record, format)?)?;
+    }
+    complain(&format!("record in {}", directory.path().display()));
+    Ok(exit)
+}
+
+fn request(args: Args, verbose: bool) -> Request {
+    let mut targets: Vec<Target> = Vec::new();
+    for name in args.workload {
+        if !targets
+            .iter()
+            .any(|target| matches!(target, Target::Workload(known) if *known == name))
+        {
+            targets.push(Target::Workload(name));
+        }
+    }
+    if !args.command.is_empty() {
+        targets.push(Target::Command(args.command));
+    }
+    Request {
+        targets,
+        modes: (args.modes != ["all"]).then_some(args.modes),
+        trace: args.trace,
+        runs: args.runs,
+        warmup: args.warmup,
+        seed: args.seed,
+        pin: args.pin.map(|pin| match pin {
+            PinArg::SameCore => Pin::SameCore,
+            PinArg::Split => Pin::Split,
+            PinArg::None => Pin::None,
+        }),
+        hooks: Hooks {
+            setup: args.setup,
+            prepare: args.prepare,
+            conclude: args.conclude,
+            cleanup: args.cleanup,
+        },
+        ignore_failure: args.ignore_failure,
+        show_output: args.show_output,
+        show_progress: !verbose,
+        size: Size {
+            operations: args.operations,
+            units: args.units,
+            jobs: args.jobs,
+        },
+    }
+}
+
+fn default_output(started: OffsetDateTime, host: &str) -> anyhow::Result<PathBuf> {
+    let stamp = started.format(format_description!(
+        "[year][month][day]T[hour][minute][second]Z"
+    ))?;
+    let plain = |c: char| {
+        if c.is_ascii_alphanumeric() || c == '-' {
+            c
+        } else {
+            '_'
+        }
+    };
+    let host: String = host.chars().map(plain).collect();
+    Ok(PathBuf::from("results").join(format!("{stamp}-{host}")))
+}
