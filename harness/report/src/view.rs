@@ -36,8 +36,8 @@ impl View {
     pub(crate) fn new(record: &Record, workload: &WorkloadPlan) -> Self {
         let syscalls = all_syscalls(workload, &record.results);
         let time = match time_measure(workload) {
-            TimeMeasure::WallNs => "wall time",
-            TimeMeasure::LoopNs => "loop time",
+            TimeMeasure::WallNs => "wall\ntime",
+            TimeMeasure::LoopNs => "loop\ntime",
         };
         let ratio = format!("ratio to {UNTRACED}\n[{} interval]", level_text(LEVEL));
         let header = [
@@ -45,10 +45,10 @@ impl View {
             time,
             &ratio,
             "stops",
-            "stops per\nsyscall",
+            "stops\nper\nsyscall",
             "switches\ntracer",
             "switches\ntracees",
-            "added ns\nper syscall",
+            "added\nns per\nsyscall",
         ];
         Self {
             workload: workload.name.clone(),
@@ -78,7 +78,7 @@ fn cells(workload: &WorkloadPlan, row: &ResultRow, syscalls: Option<u64>) -> Vec
     vec![
         mode_text(row),
         time.map_or_else(unknown, |time| duration_text(time.median)),
-        row.ratio.as_ref().map_or_else(unknown, ratio_interval_text),
+        ratio_text(row).unwrap_or_else(unknown),
         count(stops),
         per_syscall.map_or_else(unknown, per_text),
         count(switches.map(|switches| switches.tracer_voluntary)),
@@ -91,7 +91,7 @@ fn cells(workload: &WorkloadPlan, row: &ResultRow, syscalls: Option<u64>) -> Vec
 /// What the row of a mode is called, marked where it must not be trusted.
 pub(crate) fn mode_text(row: &ResultRow) -> String {
     match row.verified {
-        Some(false) => format!("{} (!)", row.mode),
+        Some(false) => format!("{} !", row.mode),
         _ => row.mode.clone(),
     }
 }

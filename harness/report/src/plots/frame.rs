@@ -165,6 +165,13 @@ impl Frame {
             canvas.text((right + 16, heading_y), &self.figures, FIGURE, HPos::Left);
         }
 
+        let labels_y = if self.figures.is_empty() {
+            legend_y
+        } else {
+            heading_y
+        };
+        canvas.text((left - 12, labels_y), "mode", FIGURE, HPos::Right);
+
         let place = |y| Place {
             left,
             right,

@@ -88,15 +88,18 @@ impl Subject<'_> {
 
 /// What the whiskers are, a sentence.
 fn whiskers_text(pairs: impl Iterator<Item = u32> + Clone) -> String {
-    let (least, most) = (pairs.clone().min(), pairs.max());
-    let pairs = match (least, most) {
-        (Some(least), Some(most)) if least < most => format!("{least} to {most} pairs"),
-        (_, most) => format!("{} pairs", most.unwrap_or(0)),
+    let (least, most) = (pairs.clone().min().unwrap_or(0), pairs.max().unwrap_or(0));
+    let pairs = if least == most {
+        most.to_string()
+    } else {
+        format!("{least} to {most}")
     };
     let level = level_text(LEVEL);
-    if least < Some(MIN_PAIRS) {
-        format!("Whiskers: {level} interval (signed-rank), which takes {MIN_PAIRS} pairs; {pairs}.")
+    if least < MIN_PAIRS {
+        format!(
+            "Whiskers: {level} interval (signed-rank), from {MIN_PAIRS} pairs on; there are {pairs}."
+        )
     } else {
-        format!("Whiskers: {level} interval (signed-rank, {pairs}).")
+        format!("Whiskers: {level} interval (signed-rank, {pairs} pairs).")
     }
 }

@@ -1,5 +1,7 @@
 //! Synthetic measurements with known properties.
 
+#![allow(dead_code, reason = "no test uses all of it")]
+
 use harness_record::{
     Cpu, Environment, FilterPlan, FilterSummary, Hooks, ModePlan, Pin, Plan, Provenance, Record,
     SCHEMA_VERSION, Sample, SampleStatus, SeccompState, Slot, State, WorkloadPlan,

@@ -1,0 +1,238 @@
+//! The texts of a committed record, letter by letter, and its directory.
+//!
+//! `UPDATE_EXPECTED=1 cargo test -p harness-report` writes the expected texts
+//! anew; what changed in them then shows in the difference to be committed.
+
+mod common;
+
+use common::{CORE, plan, record, samples, workload};
+use harness_record::{Error, Pin, Record, RecordDirectory, SampleStatus, State, WorkloadPlan};
+use harness_report::{Format, load, render, write_report};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+fn data() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data")
+}
+
+/// The committed record: two workloads, one of which times itself, a mode that
+/// cannot run, and one that counted something else than the others.
+fn committed() -> Record {
+    RecordDirectory::open(data())
+        .unwrap()
+        .read_record()
+        .unwrap()
+}
+
+fn check(format: Format, file: &str) {
+    let found = render(&committed(), format).unwrap();
+    let path = data().join(file);
+    if std::env::var_os("UPDATE_EXPECTED").is_some() {
+        fs::write(&path, &found).unwrap();
+    }
+    let expected = fs::read_to_string(&path).unwrap();
+    assert!(found == expected, "{file} differs:\n{found}");
+}
+
+#[test]
+fn table() {
+    check(Format::Table, "table.txt");
+}
+
+#[test]
+fn markdown() {
+    check(Format::Markdown, "table.md");
+}
+
+#[test]
+fn csv() {
+    check(Format::Csv, "summary.csv");
+}
+
+/// The format on disk is stable: what was committed is what is written today.
+#[test]
+fn json() {
+    check(Format::Json, "run.json");
+}
+
+/// No line is wider than the terminal it is made for, even at the extremes.
+#[test]
+fn the_table_fits_a_hundred_columns() {
+    let mut record = committed();
+    for row in &mut record.results {
+        row.mode = "a-mode-of-16-let".into();
+        row.verified = Some(false);
+        if let Some(ratio) = &mut row.ratio {
+            ratio.estimate = 1.0003;
+            ratio.low = Some(1.0002);
+            ratio.high = Some(1.0004);
+        }
+        if let Some(wall) = &mut row.wall_ns {
+            wall.median = 7.47e11;
+        }
+        if let Some(stops) = &mut row.stops {
+            stops.total = 999_999;
+        }
+        if let Some(switches) = &mut row.context_switches {
+            switches.tracer_voluntary = 999_999;
+            switches.tracee_voluntary = 999_999;
+        }
+        if let Some(ns) = &mut row.overhead_ns_per_syscall {
+            ns.median = 1_234_567.0;
+        }
+    }
+    for line in render(&record, Format::Table).unwrap().lines() {
+        assert!(line.chars().count() <= 100, "{line}");
+    }
+}
+
+/// Text of the user's can neither steer a terminal nor become markup.
+#[test]
+fn text_stays_text() {
+    let mut record = committed();
+    let hostile = "\u{1b}[31m<script>|`a`\nb";
+    record.plan.workloads[0].name = hostile.into();
+    for row in &mut record.results {
+        if row.workload == "make-sim" {
+            row.workload = hostile.into();
+        }
+        row.unavailable_reason = Some(hostile.into());
+        row.verification = hostile.into();
+    }
+    record.command.push(hostile.into());
+    record.warnings.push(hostile.into());
+    record.environment.host = hostile.into();
+    for format in [Format::Table, Format::Markdown] {
+        let text = render(&record, format).unwrap();
+        assert!(!text.contains('\u{1b}'), "{text}");
+    }
+    let markdown = render(&record, Format::Markdown).unwrap();
+    assert!(!markdown.contains("<script>"), "{markdown}");
+
+    let parent = tempfile::tempdir().unwrap();
+    let directory = RecordDirectory::create(parent.path().join("r")).unwrap();
+    write_report(&directory, &record).unwrap();
+    let html = fs::read_to_string(directory.path().join("report.html")).unwrap();
+    assert!(!html.contains("<script") && !html.contains('\u{1b}'));
+    assert!(html.contains("&lt;script&gt;"));
+}
+
+/// The report is in the directory, self-contained, and can be made again
+/// without touching what is not generated.
+#[test]
+fn reports_are_written_into_the_directory() {
+    let parent = tempfile::tempdir().unwrap();
+    let directory = RecordDirectory::create(parent.path().join("r")).unwrap();
+    let record = committed();
+    directory.write_record(&record).unwrap();
+    write_report(&directory, &record).unwrap();
+    let notes = directory.path().join("plots/notes.txt");
+    fs::write(&notes, "mine").unwrap();
+    fs::write(directory.path().join("report.html"), "old").unwrap();
+    write_report(&directory, &load(&directory).unwrap()).unwrap();
+    assert_eq!(fs::read_to_string(&notes).unwrap(), "mine");
+
+    let read = |name: &str| fs::read_to_string(directory.path().join(name)).unwrap();
+    let html = read("report.html");
+    for workload in ["make-sim", "getppid"] {
+        for question in ["overhead", "stops", "ns-per-syscall"] {
+            let svg = read(&format!("plots/{workload}-{question}.svg"));
+            assert!(html.contains(&svg), "{workload}-{question}");
+        }
+    }
+    for part in [
+        "harness run --workload make-sim --modes all --seed 42",
+        "<td>seed</td><td>42</td>",
+        "ebpf did not run: ",
+        "seccomp-bitmap is NOT VERIFIED",
+        "<td>Mitigation: IBRS</td>",
+    ] {
+        assert!(html.contains(part), "{part}");
+    }
+    for outside in ["<script", "<link", "src=", "url("] {
+        assert!(!html.contains(outside), "{outside}");
+    }
+    assert_eq!(
+        read("summary.csv"),
+        fs::read_to_string(data().join("summary.csv")).unwrap()
+    );
+}
+
+/// A killed measurement has no results yet: they come from its whole rows.
+#[test]
+fn a_killed_measurement_is_summarised_from_its_samples() {
+    let parent = tempfile::tempdir().unwrap();
+    let directory = RecordDirectory::create(parent.path().join("r")).unwrap();
+    let plan = plan(vec![workload("make-sim")], &CORE, 8);
+    let samples = samples(&plan, &CORE);
+    let mut killed = record(plan, &samples);
+    let results = std::mem::take(&mut killed.results);
+    killed.state = State::Running;
+    killed.finished_at = None;
+    directory.write_record(&killed).unwrap();
+    let error = load(&directory).unwrap_err();
+    assert!(matches!(error, Error::Io { .. }), "{error}");
+
+    let mut writer = directory.sample_writer().unwrap();
+    for sample in &samples {
+        writer.append(sample).unwrap();
+    }
+    assert_eq!(load(&directory).unwrap().results, results);
+
+    let path = directory.path().join("samples.csv");
+    let text = fs::read_to_string(&path).unwrap();
+    fs::write(&path, &text[..text.len() - 5]).unwrap();
+    let loaded = load(&directory).unwrap();
+    assert_eq!(loaded.results[3].samples, 7);
+    assert_eq!(loaded.warnings.len(), 1, "{:?}", loaded.warnings);
+    write_report(&directory, &loaded).unwrap();
+    let html = fs::read_to_string(directory.path().join("report.html")).unwrap();
+    assert!(html.contains("The measurement has not ended"));
+}
+
+/// Makes the committed record; run by name when its type changes.
+#[test]
+#[ignore = "writes tests/data/run.json: cargo test -p harness-report -- --ignored write_record"]
+fn write_record() {
+    let getppid = WorkloadPlan {
+        trace: "getppid".into(),
+        pin: Pin::SameCore,
+        times_itself: true,
+        operations: Some(100_000),
+        loop_syscalls: Some(100_000),
+        stated_calls: None,
+        stated_traced_events: Some(100_000),
+        ..workload("getppid")
+    };
+    let modes = [&CORE[..], &[common::mode("ebpf", 1.0, None)]].concat();
+    let mut plan = plan(vec![workload("make-sim"), getppid], &modes, 12);
+    plan.modes[4].available = false;
+    plan.modes[4].unavailable_reason =
+        Some("the kernel refuses bpf(2) to this user; run as root or grant CAP_BPF".into());
+    plan.order.retain(|slot| slot.mode != "ebpf");
+    let mut samples = samples(&plan, &modes);
+    for sample in &mut samples {
+        if sample.workload == "getppid" {
+            let traced = sample.mode != "none";
+            sample.wall_ns /= 8;
+            sample.loop_ns = Some(sample.wall_ns - 1_500_000);
+            if traced {
+                sample.stops_total = Some(200_061);
+                sample.traced_events = Some(100_000);
+                sample.syscalls = (sample.mode == "ptrace").then_some(100_030);
+            }
+        } else if sample.mode == "seccomp-bitmap" {
+            sample.traced_events = Some(11);
+            if sample.pass == 5 {
+                sample.status = SampleStatus::Failed;
+                sample.error = Some("exit code 2 where the workload states 0".into());
+            }
+        }
+    }
+    let mut record = record(plan, &samples);
+    record
+        .warnings
+        .push("The processes were not pinned: stops across CPUs are dearer.".into());
+    fs::create_dir_all(data()).unwrap();
+    fs::write(data().join("run.json"), record.to_json().unwrap()).unwrap();
+}
