@@ -264,7 +264,8 @@ fn no_ratio_without_the_untraced_mode() {
 #[test]
 fn events_are_verified() {
     type Events = fn(pass: u32) -> Option<u64>;
-    let cases: [(Option<u64>, Events, Events, Option<bool>, &str); 9] = [
+    type Case = (Option<u64>, Events, Events, Option<bool>, &'static str);
+    let cases: [Case; 9] = [
         (
             Some(12),
             |_| Some(12),
