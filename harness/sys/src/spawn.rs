@@ -159,7 +159,7 @@ pub fn fork() -> io::Result<Option<libc::pid_t>> {
 /// That of clone(2).
 pub fn thread_round_trip() -> io::Result<()> {
     let mut stack = Stack::new();
-    let mut word = AtomicI32::new(0);
+    let word = AtomicI32::new(0);
     let flags = libc::CLONE_VM
         | libc::CLONE_FS
         | libc::CLONE_FILES
@@ -189,8 +189,6 @@ pub fn thread_round_trip() -> io::Result<()> {
         // SAFETY: the word is alive and aligned; no timeout. EAGAIN says that the thread has ended.
         unsafe { libc::syscall(libc::SYS_futex, address, libc::FUTEX_WAIT, tid, 0_usize) };
         if word.load(Ordering::Acquire) == 0 {
-            // The kernel wrote behind the borrow checker's back.
-            std::hint::black_box(word.get_mut());
             return Ok(());
         }
     }
@@ -199,4 +197,45 @@ pub fn thread_round_trip() -> io::Result<()> {
 /// The thread of [`thread_round_trip`]; libc's clone(2) makes it exit(2) when it returns.
 extern "C" fn end_at_once(_: *mut c_void) -> c_int {
     0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_path_that_can_be_executed_is() {
+        let program = Program::new(
+            &[c"/nonexistent/sh", c"/bin/sh"],
+            &[c"sh", c"-c", c"exit 7"],
+        );
+        let pid = program.spawn().unwrap();
+        let (child, status) = calls::wait4(pid).unwrap();
+        assert_eq!((child, status.code()), (pid, Some(7)));
+    }
+
+    /// The error is that of the last path; the child is reaped, so that none is left to wait for.
+    #[test]
+    fn a_program_that_is_nowhere_is_an_error() {
+        let program = Program::new(&[c"/dev/null/no", c"/nonexistent/no"], &[c"no"]);
+        assert_eq!(
+            program.spawn().unwrap_err().raw_os_error(),
+            Some(libc::ENOENT)
+        );
+    }
+
+    #[test]
+    fn a_forked_child_ends_with_its_code() {
+        match fork().unwrap() {
+            None => calls::exit_group(9),
+            Some(pid) => assert_eq!(calls::wait4(pid).unwrap().1.code(), Some(9)),
+        }
+    }
+
+    #[test]
+    fn threads_come_and_go() {
+        for _ in 0..1000 {
+            thread_round_trip().unwrap();
+        }
+    }
 }

@@ -267,7 +267,7 @@ static CC1: Image = Image {
     ],
     finish: &[Step::Make(ASSEMBLY, 18), Step::Make(DEPENDENCIES, 4)],
     burn_us: 140_000,
-    map_pages: 128,
+    map_pages: 148,
     ..NOTHING
 };
 
@@ -288,7 +288,7 @@ static CC1_CHECK: Image = Image {
         (Work::Directory, 2),
     ],
     burn_us: 16_000,
-    map_pages: 128,
+    map_pages: 148,
     ..NOTHING
 };
 
