@@ -244,5 +244,11 @@ fn default_output(started: OffsetDateTime, host: &str) -> anyhow::Result<PathBuf
         }
     };
     let host: String = host.chars().map(plain).collect();
-    Ok(PathBuf::from("results").join(format!("{stamp}-{host}")))
+    let first = PathBuf::from("results").join(format!("{stamp}-{host}"));
+    // Two runs can start within a second.
+    let numbered = (2..).map(|n| PathBuf::from("results").join(format!("{stamp}-{host}-{n}")));
+    let free = std::iter::once(first)
+        .chain(numbered)
+        .find(|path| !path.exists());
+    free.context("no free name for the record; name a directory with --output")
 }

@@ -20,7 +20,15 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("filter", &["cbpf", "syscalls"]),
     (
         "measure",
-        &["mode", "record", "stats", "sys", "syscalls", "workloads"],
+        &[
+            "mode",
+            "record",
+            "stats",
+            "sys",
+            "syscalls",
+            "tracer",
+            "workloads",
+        ],
     ),
     (
         "mode",

@@ -414,12 +414,31 @@ fn arrange(start: Start<'_>, messages: &mut File) -> Result<(), (Step, Errno)> {
     Ok(())
 }
 
-/// The Rust runtime ignores SIGPIPE, and the caller may block signals.
+/// Undoes what was done to signals between the user's shell and here: the Rust
+/// runtime ignores SIGPIPE, glibc's posix_spawn(3) the two signals it keeps for
+/// itself, and the caller may block some.
 fn default_signals() {
+    const GLIBC_CANCEL: i32 = 32;
+    const GLIBC_SETXID: i32 = 33;
     let empty = nix::sys::signal::SigSet::empty();
     let _ = empty.thread_set_mask();
-    // SAFETY: SIG_DFL is a valid disposition of SIGPIPE.
-    unsafe { libc::signal(libc::SIGPIPE, libc::SIG_DFL) };
+    for signal in [libc::SIGPIPE, GLIBC_CANCEL, GLIBC_SETXID] {
+        // `struct kernel_sigaction`: handler SIG_DFL, no flags, no restorer, empty mask.
+        let default = [0_u64; 4];
+        let set_size = size_of::<u64>();
+        let none = std::ptr::null_mut::<u64>();
+        // SAFETY: `default` lives and has the kernel's layout; glibc's own
+        // function refuses its two signals. No handler is installed.
+        unsafe {
+            libc::syscall(
+                libc::SYS_rt_sigaction,
+                signal,
+                default.as_ptr(),
+                none,
+                set_size,
+            )
+        };
+    }
 }
 
 fn duplicate(from: RawFd, to: RawFd) -> Result<(), Errno> {
