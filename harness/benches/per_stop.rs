@@ -25,9 +25,21 @@ const PAIRS: usize = 60;
 fn spawn() -> Launched {
     let calls = CALLS.to_string();
     let program = env!("CARGO_BIN_EXE_harness");
-    let words = ["harness", "__workload", "getppid", "--operations", &calls, "--report-fd", "1"];
-    let null = std::fs::File::options().write(true).open("/dev/null").expect("/dev/null");
-    let mut launch = Launch::new(OsStr::new(program), words.map(OsStr::new), []).expect("the harness's binary");
+    let words = [
+        "harness",
+        "__workload",
+        "getppid",
+        "--operations",
+        &calls,
+        "--report-fd",
+        "1",
+    ];
+    let null = std::fs::File::options()
+        .write(true)
+        .open("/dev/null")
+        .expect("/dev/null");
+    let mut launch =
+        Launch::new(OsStr::new(program), words.map(OsStr::new), []).expect("the harness's binary");
     launch.descriptor(std::os::fd::AsFd::as_fd(&null), 1);
     launch.spawn(Start::Traced).expect("fork")
 }
@@ -83,7 +95,10 @@ fn ratio() {
         })
         .collect();
     let ratio = hodges_lehmann(&log_ratios, 0.95).expect("finite numbers");
-    let (low, high) = (ratio.low.unwrap_or(f64::NAN), ratio.high.unwrap_or(f64::NAN));
+    let (low, high) = (
+        ratio.low.unwrap_or(f64::NAN),
+        ratio.high.unwrap_or(f64::NAN),
+    );
     println!(
         "tracer/floor, time per stop: {:.4} (95 % interval {:.4} to {:.4}, {PAIRS} pairs of {STOPS} stops)",
         ratio.estimate.exp(),
@@ -99,7 +114,9 @@ fn main() {
     let mut group = criterion.benchmark_group("per_stop");
     group.throughput(Throughput::Elements(STOPS));
     group.bench_function("floor", |bencher| bencher.iter_custom(|n| total(n, floor)));
-    group.bench_function("tracer", |bencher| bencher.iter_custom(|n| total(n, tracer)));
+    group.bench_function("tracer", |bencher| {
+        bencher.iter_custom(|n| total(n, tracer))
+    });
     group.finish();
     ratio();
     criterion.final_summary();
