@@ -100,6 +100,18 @@ pub(crate) fn pin_text(pin: Pin) -> &'static str {
     }
 }
 
+/// The start to the second: RFC 3339 without a fraction.
+pub(crate) fn start_text(record: &Record) -> String {
+    let start = &record.started_at;
+    match start.split_once('.') {
+        Some((second, fraction)) => {
+            let zone = fraction.trim_start_matches(|c: char| c.is_ascii_digit());
+            format!("{second}{zone}")
+        }
+        None => start.clone(),
+    }
+}
+
 /// The lines under a picture: machine and kernel, harness and plan, the
 /// workload's command, and the command that measured.
 pub(crate) fn caption(record: &Record, workload: &WorkloadPlan) -> Vec<String> {
@@ -108,7 +120,7 @@ pub(crate) fn caption(record: &Record, workload: &WorkloadPlan) -> Vec<String> {
         format!(
             "{}, {}; trace set {}; {}; seed {}",
             harness_text(record),
-            record.started_at,
+            start_text(record),
             workload.trace,
             pin_text(workload.pin),
             record.plan.seed

@@ -1,7 +1,7 @@
 //! The texts of a committed record, letter by letter, and its directory.
 //!
-//! `UPDATE_EXPECTED=1 cargo test -p harness-report` writes the expected texts
-//! anew; what changed in them then shows in the difference to be committed.
+//! `UPDATE_EXPECTED=1 cargo test -p harness-report --test golden json`, then
+//! without `json`, writes the record and the expected texts anew; what changed in them then shows in the difference to be committed.
 
 mod common;
 
@@ -15,8 +15,51 @@ fn data() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data")
 }
 
-/// The committed record: two workloads, one of which times itself, a mode that
+/// What the committed record was made from: two workloads, one of which times itself, a mode that
 /// cannot run, and one that counted something else than the others.
+fn synthetic() -> Record {
+    let getppid = WorkloadPlan {
+        trace: "getppid".into(),
+        pin: Pin::SameCore,
+        times_itself: true,
+        operations: Some(100_000),
+        loop_syscalls: Some(100_000),
+        stated_calls: None,
+        stated_traced_events: Some(100_000),
+        ..workload("getppid")
+    };
+    let modes = [&CORE[..], &[common::mode("ebpf", 1.0, None)]].concat();
+    let mut plan = plan(vec![workload("make-sim"), getppid], &modes, 12);
+    plan.modes[4].available = false;
+    plan.modes[4].unavailable_reason =
+        Some("the kernel refuses bpf(2) to this user; run as root or grant CAP_BPF".into());
+    plan.order.retain(|slot| slot.mode != "ebpf");
+    let mut samples = samples(&plan, &modes);
+    for sample in &mut samples {
+        if sample.workload == "getppid" {
+            let traced = sample.mode != "none";
+            sample.wall_ns /= 8;
+            sample.loop_ns = Some(sample.wall_ns - 1_500_000);
+            if traced {
+                sample.stops_total = Some(200_061);
+                sample.traced_events = Some(100_000);
+                sample.syscalls = (sample.mode == "ptrace").then_some(100_030);
+            }
+        } else if sample.mode == "seccomp-bitmap" {
+            sample.traced_events = Some(11);
+            if sample.pass == 5 {
+                sample.status = SampleStatus::Failed;
+                sample.error = Some("exit code 2 where the workload states 0".into());
+            }
+        }
+    }
+    let mut record = record(plan, &samples);
+    record
+        .warnings
+        .push("The processes were not pinned: stops across CPUs are dearer.".into());
+    record
+}
+
 fn committed() -> Record {
     RecordDirectory::open(data())
         .unwrap()
@@ -24,35 +67,42 @@ fn committed() -> Record {
         .unwrap()
 }
 
-fn check(format: Format, file: &str) {
-    let found = render(&committed(), format).unwrap();
+/// The text is, letter by letter, that of the file.
+fn check(found: &str, file: &str) {
     let path = data().join(file);
     if std::env::var_os("UPDATE_EXPECTED").is_some() {
-        fs::write(&path, &found).unwrap();
+        fs::write(&path, found).unwrap();
     }
     let expected = fs::read_to_string(&path).unwrap();
     assert!(found == expected, "{file} differs:\n{found}");
 }
 
+fn check_format(format: Format, file: &str) {
+    check(&render(&committed(), format).unwrap(), file);
+}
+
 #[test]
 fn table() {
-    check(Format::Table, "table.txt");
+    check_format(Format::Table, "table.txt");
 }
 
 #[test]
 fn markdown() {
-    check(Format::Markdown, "table.md");
+    check_format(Format::Markdown, "table.md");
 }
 
 #[test]
 fn csv() {
-    check(Format::Csv, "summary.csv");
+    check_format(Format::Csv, "summary.csv");
 }
 
-/// The format on disk is stable: what was committed is what is written today.
+/// The format on disk is stable: what was committed is read, and written alike.
 #[test]
 fn json() {
-    check(Format::Json, "run.json");
+    if std::env::var_os("UPDATE_EXPECTED").is_some() {
+        check(&synthetic().to_json().unwrap(), "run.json");
+    }
+    check_format(Format::Json, "run.json");
 }
 
 /// No line is wider than the terminal it is made for, even at the extremes.
@@ -188,51 +238,4 @@ fn a_killed_measurement_is_summarised_from_its_samples() {
     write_report(&directory, &loaded).unwrap();
     let html = fs::read_to_string(directory.path().join("report.html")).unwrap();
     assert!(html.contains("The measurement has not ended"));
-}
-
-/// Makes the committed record; run by name when its type changes.
-#[test]
-#[ignore = "writes tests/data/run.json: cargo test -p harness-report -- --ignored write_record"]
-fn write_record() {
-    let getppid = WorkloadPlan {
-        trace: "getppid".into(),
-        pin: Pin::SameCore,
-        times_itself: true,
-        operations: Some(100_000),
-        loop_syscalls: Some(100_000),
-        stated_calls: None,
-        stated_traced_events: Some(100_000),
-        ..workload("getppid")
-    };
-    let modes = [&CORE[..], &[common::mode("ebpf", 1.0, None)]].concat();
-    let mut plan = plan(vec![workload("make-sim"), getppid], &modes, 12);
-    plan.modes[4].available = false;
-    plan.modes[4].unavailable_reason =
-        Some("the kernel refuses bpf(2) to this user; run as root or grant CAP_BPF".into());
-    plan.order.retain(|slot| slot.mode != "ebpf");
-    let mut samples = samples(&plan, &modes);
-    for sample in &mut samples {
-        if sample.workload == "getppid" {
-            let traced = sample.mode != "none";
-            sample.wall_ns /= 8;
-            sample.loop_ns = Some(sample.wall_ns - 1_500_000);
-            if traced {
-                sample.stops_total = Some(200_061);
-                sample.traced_events = Some(100_000);
-                sample.syscalls = (sample.mode == "ptrace").then_some(100_030);
-            }
-        } else if sample.mode == "seccomp-bitmap" {
-            sample.traced_events = Some(11);
-            if sample.pass == 5 {
-                sample.status = SampleStatus::Failed;
-                sample.error = Some("exit code 2 where the workload states 0".into());
-            }
-        }
-    }
-    let mut record = record(plan, &samples);
-    record
-        .warnings
-        .push("The processes were not pinned: stops across CPUs are dearer.".into());
-    fs::create_dir_all(data()).unwrap();
-    fs::write(data().join("run.json"), record.to_json().unwrap()).unwrap();
 }

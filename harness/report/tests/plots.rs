@@ -1,11 +1,16 @@
 //! What every picture must have on it, for few modes and many, small ratios
 //! and large ones.
+//!
+//! `PICTURES=DIR cargo test -p harness-report --test plots` also writes the
+//! pictures to `DIR`, to be looked at.
 
 mod common;
 
 use common::{CORE, Mode, measured, mode};
 use harness_record::Record;
 use harness_report::plots;
+use proptest::prelude::*;
+use std::path::Path;
 
 const ALL: [Mode; 13] = [
     mode("none", 1.0, None),
@@ -67,6 +72,10 @@ fn pictures_are_labelled_and_captioned() {
         assert_eq!(plots.len(), expected, "{case}");
         for plot in plots {
             let name = format!("{case}: {}", plot.name);
+            if let Some(directory) = std::env::var_os("PICTURES") {
+                let file = format!("{case}-{}.svg", plot.name);
+                std::fs::write(Path::new(&directory).join(file), &plot.svg).unwrap();
+            }
             let texts = texts(&plot.svg);
             let all = texts.join(" ");
             assert!(texts[0].starts_with(&plot.workload), "{name}");
@@ -175,18 +184,28 @@ fn colours_do_not_depend_on_the_company() {
     assert!(!colours(&measured("make-sim", &ALL[2..], 6), orange));
 }
 
-/// Writes the pictures of all cases to `$PICTURES`, to be looked at.
-#[test]
-#[ignore = "makes files to look at: PICTURES=DIR cargo test -p harness-report -- --ignored"]
-fn write_pictures() {
-    let directory = std::path::PathBuf::from(std::env::var_os("PICTURES").unwrap());
-    for (case, record) in cases() {
+proptest! {
+    /// No figure, however odd, makes a picture fail or leave its edges.
+    #[test]
+    fn any_figures_are_drawn(figures in prop::collection::vec(any::<f64>(), 4), count in any::<u64>()) {
+        let mut record = measured("make-sim", &CORE, 6);
+        for (at, row) in record.results.iter_mut().enumerate() {
+            let figure = |offset: usize| figures[(at + offset) % figures.len()];
+            if let Some(ratio) = &mut row.ratio {
+                (ratio.estimate, ratio.low, ratio.high) = (figure(0), Some(figure(1)), Some(figure(2)));
+            }
+            if let Some(ns) = &mut row.overhead_ns_per_syscall {
+                (ns.median, ns.low, ns.high) = (figure(0), Some(figure(1)), Some(figure(2)));
+            }
+            if let Some(stops) = &mut row.stops {
+                stops.total = count;
+            }
+        }
         for plot in plots(&record) {
-            std::fs::write(
-                directory.join(format!("{case}-{}.svg", plot.name)),
-                plot.svg,
-            )
-            .unwrap();
+            let width = numbers(&plot.svg, "width")[0];
+            for x in numbers(&plot.svg, "x1").into_iter().chain(numbers(&plot.svg, "x2")) {
+                prop_assert!((0.0..=width).contains(&x), "{}: {}", plot.name, x);
+            }
         }
     }
 }
