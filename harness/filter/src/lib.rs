@@ -7,7 +7,9 @@
 //! To add a compiler: a file in `compilers/`, a line in [`registry`]. The tests take it from there.
 
 mod compilers;
+mod interval;
 mod options;
+mod profile;
 mod reference;
 mod section;
 
@@ -15,6 +17,7 @@ use harness_cbpf::{BuildError, Builder, CheckError, Program};
 use harness_syscalls::TraceSet;
 
 pub use options::{Options, Unknown};
+pub use profile::{Profile, ProfileError, ProfileReason};
 pub use reference::reference;
 
 /// A way to match system calls in classic BPF.
@@ -91,9 +94,12 @@ pub enum Error {
 #[must_use]
 pub fn registry() -> &'static [&'static dyn Compiler] {
     &[
+        &compilers::Naive,
         &compilers::Linear,
         &compilers::Bitmap,
         &compilers::BitmapMerged,
+        &compilers::Tree,
+        &compilers::Optimal,
     ]
 }
 

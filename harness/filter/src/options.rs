@@ -3,7 +3,7 @@
 use harness_cbpf::Action;
 use harness_syscalls::Arch;
 
-use crate::Error;
+use crate::{Error, Profile};
 
 /// What a program does with calls in the set and with the others.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,6 +18,8 @@ pub struct Options {
     pub subcalls: bool,
     /// Who decides on what the table does not know.
     pub unknown: Unknown,
+    /// How often each call is made, for compilers that care; without it every named call counts alike.
+    pub profile: Option<Profile>,
 }
 
 /// Who decides on numbers beyond the table and on foreign architectures.
@@ -42,6 +44,7 @@ impl Options {
             arch: Arch::NATIVE,
             subcalls: false,
             unknown: Unknown::BySet,
+            profile: None,
         }
     }
 
@@ -49,9 +52,12 @@ impl Options {
     #[must_use]
     pub const fn strace() -> Self {
         Self {
+            matched: Action::Trace(0),
+            unmatched: Action::Allow,
             arch: Arch::X86,
+            subcalls: false,
             unknown: Unknown::AsStrace,
-            ..Self::new(Action::Trace(0), Action::Allow)
+            profile: None,
         }
     }
 

@@ -54,7 +54,7 @@ pub(crate) fn sections(
         }
         for (multiplexer, label) in subcalls {
             builder.bind(label);
-            section.subcalls(multiplexer, builder);
+            write_subcalls(set, options, multiplexer, builder);
         }
         builder.bind(next);
     }
@@ -103,7 +103,7 @@ impl Section<'_> {
 
     /// Sends the multiplexers whose calls are not all decided alike to code of their own, which is to be bound to the
     /// labels.
-    pub(crate) fn dispatch_subcalls(&self, builder: &mut Builder) -> Vec<(Multiplexer, Label)> {
+    fn dispatch_subcalls(&self, builder: &mut Builder) -> Vec<(Multiplexer, Label)> {
         if self.abi != Abi::I386 || !self.options.subcalls {
             return Vec::new();
         }
@@ -117,23 +117,27 @@ impl Section<'_> {
         }
         labels
     }
+}
 
-    /// Tells the calls of a multiplexer apart by the first argument.
-    pub(crate) fn subcalls(&self, multiplexer: Multiplexer, builder: &mut Builder) {
-        builder.statement(code::LD_ABS, offset::argument_low(0));
-        if multiplexer.call_mask() != u32::MAX {
-            builder.statement(code::AND_K, multiplexer.call_mask());
-        }
-        let whole = self.set.contains(Abi::I386, multiplexer.nr());
-        let exception = builder.label();
-        for call in self.set.subcall_exceptions(multiplexer) {
-            builder.jeq(call, exception, Target::Next);
-        }
-        let (rule, other) = if whole {
-            (self.options.matched, self.options.unmatched)
-        } else {
-            (self.options.unmatched, self.options.matched)
-        };
-        builder.ret(rule).bind(exception).ret(other);
+/// Tells the calls of a multiplexer apart by the first argument, and returns.
+pub(crate) fn write_subcalls(
+    set: &TraceSet,
+    options: &Options,
+    multiplexer: Multiplexer,
+    builder: &mut Builder,
+) {
+    builder.statement(code::LD_ABS, offset::argument_low(0));
+    if multiplexer.call_mask() != u32::MAX {
+        builder.statement(code::AND_K, multiplexer.call_mask());
     }
+    let exception = builder.label();
+    for call in set.subcall_exceptions(multiplexer) {
+        builder.jeq(call, exception, Target::Next);
+    }
+    let (rule, other) = if set.contains(Abi::I386, multiplexer.nr()) {
+        (options.matched, options.unmatched)
+    } else {
+        (options.unmatched, options.matched)
+    };
+    builder.ret(rule).bind(exception).ret(other);
 }

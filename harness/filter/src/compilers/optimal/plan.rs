@@ -1,0 +1,321 @@
+//! The tree of tests with the least expected cost.
+//!
+//! The trees considered have tests `nr >= k` anywhere; at their ends up to [`MOST_EXCEPTIONS`] tests `nr == k` in a row,
+//! which set single numbers apart from others that fare alike; and at their root a test `nr == k` of every call that
+//! makes up a quarter of what is left or more, if that pays. Among these the best is found by dynamic programming over
+//! intervals, in O(n³) for n runs of numbers.
+
+use crate::interval::Decision;
+
+/// Equality tests in a row at the end of a tree.
+const MOST_EXCEPTIONS: usize = 3;
+
+/// What stands at the end of a way through the tree.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Leaf {
+    /// No architecture matches: return.
+    Unmatched,
+    /// The decision if the architecture is the native one, to be checked; other architectures decide otherwise.
+    Checked(Decision),
+    /// Several decisions, behind a check of the architecture.
+    High,
+}
+
+impl Leaf {
+    /// Instructions executed from the leaf on, of a call of the native ABI: the return, and before it the load and test
+    /// of the architecture.
+    fn cost(self) -> f64 {
+        match self {
+            Self::Unmatched => 1.0,
+            Self::Checked(_) | Self::High => 3.0,
+        }
+    }
+
+    /// The leaf that decides rightly for numbers of both; `None` if none does.
+    fn with(self, other: Self) -> Option<Self> {
+        const CHECKED: Leaf = Leaf::Checked(Decision::Unmatched);
+        match (self, other) {
+            _ if self == other => Some(self),
+            (Self::Unmatched, CHECKED) | (CHECKED, Self::Unmatched) => Some(CHECKED),
+            _ => None,
+        }
+    }
+}
+
+/// A number, and how often it is called.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Key {
+    pub(super) nr: u32,
+    pub(super) leaf: Leaf,
+    pub(super) calls: f64,
+}
+
+/// A tree of tests.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Node {
+    Leaf(Leaf),
+    /// `nr == k`
+    Equal {
+        nr: u32,
+        hit: Leaf,
+        rest: Box<Node>,
+    },
+    /// `nr >= at`
+    Split {
+        at: u32,
+        below: Box<Node>,
+        above: Box<Node>,
+    },
+}
+
+impl Node {
+    /// Whether a leaf satisfies a condition.
+    pub(super) fn has_leaf(&self, is: &impl Fn(Leaf) -> bool) -> bool {
+        match self {
+            Self::Leaf(leaf) => is(*leaf),
+            Self::Equal { hit, rest, .. } => is(*hit) || rest.has_leaf(is),
+            Self::Split { below, above, .. } => below.has_leaf(is) || above.has_leaf(is),
+        }
+    }
+}
+
+/// The best tree for consecutive numbers, each key reaching up to the next and the last to the end.
+pub(super) fn best(keys: &[Key]) -> Node {
+    let total: f64 = keys.iter().map(|key| key.calls).sum();
+    let (cost, tree) = best_tree(keys, total);
+    // Where one leaf will do for all, the number need not even be loaded.
+    let alone = keys[1..]
+        .iter()
+        .try_fold(keys[0].leaf, |leaf, key| leaf.with(key.leaf));
+    match alone {
+        Some(leaf) if total * leaf.cost() <= total + cost => Node::Leaf(leaf),
+        _ => tree,
+    }
+}
+
+/// The best tree and its cost, without that of loading the number.
+fn best_tree(keys: &[Key], total: f64) -> (f64, Node) {
+    let plain = Runs::new(keys).solve();
+    // The last key stands for many numbers, which no equality test covers.
+    let heaviest = keys[..keys.len() - 1]
+        .iter()
+        .max_by(|a, b| a.calls.total_cmp(&b.calls));
+    match heaviest {
+        Some(heavy) if total > heavy.calls && 4.0 * heavy.calls >= total => {
+            let (rest_cost, rest) = best_tree(&without(keys, heavy.nr), total - heavy.calls);
+            let cost = total + heavy.calls * heavy.leaf.cost() + rest_cost;
+            if cost >= plain.0 {
+                return plain;
+            }
+            let root = Node::Equal {
+                nr: heavy.nr,
+                hit: heavy.leaf,
+                rest: Box::new(rest),
+            };
+            (cost, root)
+        }
+        _ => plain,
+    }
+}
+
+/// The keys after number `nr` was tested for: it is never called, and fares as its neighbour does.
+fn without(keys: &[Key], nr: u32) -> Vec<Key> {
+    let mut keys = keys.to_vec();
+    if let Some(at) = keys.iter().position(|key| key.nr == nr) {
+        let neighbour = if at == 0 { 1 } else { at - 1 };
+        keys[at].leaf = keys[neighbour].leaf;
+        keys[at].calls = 0.0;
+    }
+    keys
+}
+
+/// Consecutive numbers with the same leaf.
+#[derive(Clone, Copy, Debug)]
+struct Run {
+    start: u32,
+    leaf: Leaf,
+    calls: f64,
+    single: bool,
+}
+
+struct Runs {
+    list: Vec<Run>,
+    /// Calls before each run, and all of them.
+    before: Vec<f64>,
+}
+
+/// One background and a few numbers that differ from it.
+#[derive(Clone, Copy)]
+struct Chain {
+    background: Leaf,
+    /// Indices of runs, the most called first.
+    exceptions: [Option<usize>; MOST_EXCEPTIONS],
+    cost: f64,
+}
+
+impl Runs {
+    fn new(keys: &[Key]) -> Self {
+        let mut list: Vec<Run> = Vec::new();
+        for (at, key) in keys.iter().enumerate() {
+            match list.last_mut() {
+                Some(run) if run.leaf == key.leaf => {
+                    run.calls += key.calls;
+                    run.single = false;
+                }
+                _ => list.push(Run {
+                    start: key.nr,
+                    leaf: key.leaf,
+                    calls: key.calls,
+                    // A key that reaches farther than itself is no single number.
+                    single: keys.get(at + 1).is_some_and(|next| next.nr == key.nr + 1),
+                }),
+            }
+        }
+        let mut before = vec![0.0];
+        for run in &list {
+            before.push(before[before.len() - 1] + run.calls);
+        }
+        Self { list, before }
+    }
+
+    fn calls(&self, first: usize, last: usize) -> f64 {
+        self.before[last + 1] - self.before[first]
+    }
+
+    /// The best tree without tests at its root for single calls, and its cost.
+    fn solve(&self) -> (f64, Node) {
+        let count = self.list.len();
+        let mut costs = Costs::new(count);
+        for first in (0..count).rev() {
+            // Once too many numbers stand out, more runs do not change that.
+            let mut chain = self.chain(first, first);
+            for last in first..count {
+                if chain.is_some() {
+                    chain = self.chain(first, last);
+                }
+                let split = self.calls(first, last) + costs.least_split(first, last);
+                let cost = chain.map_or(split, |chain| split.min(chain.cost));
+                costs.set(first, last, cost);
+            }
+        }
+        let root = self.node(&costs, 0, count - 1);
+        (costs.get(0, count - 1), root)
+    }
+
+    fn node(&self, costs: &Costs, first: usize, last: usize) -> Node {
+        match self.chain(first, last) {
+            Some(chain) if chain.cost <= costs.get(first, last) => {
+                let end = Node::Leaf(chain.background);
+                let exceptions = chain.exceptions.into_iter().flatten().rev();
+                exceptions.fold(end, |rest, index| Node::Equal {
+                    nr: self.list[index].start,
+                    hit: self.list[index].leaf,
+                    rest: Box::new(rest),
+                })
+            }
+            _ => {
+                let at = costs.best_split(first, last);
+                Node::Split {
+                    at: self.list[at].start,
+                    below: Box::new(self.node(costs, first, at - 1)),
+                    above: Box::new(self.node(costs, at, last)),
+                }
+            }
+        }
+    }
+
+    /// The best way to decide these runs by equality tests alone, if few numbers stand out.
+    fn chain(&self, first: usize, last: usize) -> Option<Chain> {
+        // Of so many runs in a row not all can stand out, so one of them is background.
+        let candidates = &self.list[first..=last.min(first + MOST_EXCEPTIONS)];
+        candidates
+            .iter()
+            .filter_map(|run| self.chain_before(first, last, run.leaf))
+            .min_by(|a, b| a.cost.total_cmp(&b.cost))
+    }
+
+    fn chain_before(&self, first: usize, last: usize, background: Leaf) -> Option<Chain> {
+        let mut background = background;
+        let mut exceptions = [None; MOST_EXCEPTIONS];
+        let mut count = 0;
+        let mut rest = 0.0;
+        for (index, run) in (first..).zip(&self.list[first..=last]) {
+            if let Some(both) = background.with(run.leaf) {
+                background = both;
+                rest += run.calls;
+            } else if run.single && count < MOST_EXCEPTIONS {
+                exceptions[count] = Some(index);
+                count += 1;
+            } else {
+                return None;
+            }
+        }
+        let run = |index: usize| &self.list[index];
+        exceptions[..count].sort_by(|a, b| {
+            let calls = |index: &Option<usize>| index.map_or(0.0, |index| run(index).calls);
+            calls(b).total_cmp(&calls(a))
+        });
+        let hits: f64 = (1..)
+            .zip(exceptions.into_iter().flatten())
+            .map(|(tests, index)| run(index).calls * (f64::from(tests) + run(index).leaf.cost()))
+            .sum();
+        let cost = rest * (count as f64 + background.cost()) + hits;
+        Some(Chain {
+            background,
+            exceptions,
+            cost,
+        })
+    }
+}
+
+/// The cost of the best tree for every interval of runs, by first and last run.
+struct Costs {
+    count: usize,
+    by_first: Vec<f64>,
+    /// The same by last and first run, so that sums over splits walk memory in order.
+    by_last: Vec<f64>,
+}
+
+impl Costs {
+    fn new(count: usize) -> Self {
+        Self {
+            count,
+            by_first: vec![0.0; count * count],
+            by_last: vec![0.0; count * count],
+        }
+    }
+
+    fn get(&self, first: usize, last: usize) -> f64 {
+        self.by_first[first * self.count + last]
+    }
+
+    fn set(&mut self, first: usize, last: usize, cost: f64) {
+        self.by_first[first * self.count + last] = cost;
+        self.by_last[last * self.count + first] = cost;
+    }
+
+    /// The costs of both sides for every split, the first run above it ascending.
+    fn splits(&self, first: usize, last: usize) -> impl Iterator<Item = f64> {
+        let below = &self.by_first[first * self.count + first..first * self.count + last];
+        let above = &self.by_last[last * self.count + first + 1..=last * self.count + last];
+        below.iter().zip(above).map(|(below, above)| below + above)
+    }
+
+    /// The least of them; infinite for a single run, which cannot be split.
+    fn least_split(&self, first: usize, last: usize) -> f64 {
+        self.splits(first, last).fold(
+            f64::INFINITY,
+            |least, cost| {
+                if cost < least { cost } else { least }
+            },
+        )
+    }
+
+    /// The first run above the best split.
+    fn best_split(&self, first: usize, last: usize) -> usize {
+        let splits = (first + 1..).zip(self.splits(first, last));
+        splits
+            .min_by(|(_, a), (_, b)| a.total_cmp(b))
+            .map_or(last, |(at, _)| at)
+    }
+}
