@@ -295,7 +295,14 @@ fn execute(
             OsString::from("x".repeat(spec.environment_padding as usize)),
         )
     });
-    let environment = std::env::vars_os().chain(padding);
+    // A workload of the harness's own that is killed leaves nothing behind
+    // where its temporary files lie in the run's directory.
+    let scratch = spec
+        .directory
+        .as_ref()
+        .map(|directory| (OsString::from("TMPDIR"), directory.clone().into_os_string()));
+    let inherited = std::env::vars_os().filter(|(name, _)| scratch.is_none() || name != "TMPDIR");
+    let environment = inherited.chain(scratch.clone()).chain(padding);
     let arguments = spec.arguments.iter().map(OsString::as_os_str);
     let mut launch =
         Launch::new(&spec.program, arguments, environment).map_err(|error| error.to_string())?;
