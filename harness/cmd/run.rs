@@ -119,7 +119,10 @@ pub(super) fn run(args: Args, verbose: bool) -> anyhow::Result<Exit> {
     let output = args.output.clone();
     let termination = Termination::block().context("signalfd(2)")?;
     let session = match Session::new(request(args, verbose), &termination) {
-        Err(Error::Interrupted(signal)) => return Ok(Exit::Signal(signal)),
+        Err(Error::Interrupted(signal)) => {
+            complain(&format!("stopped by signal {signal} before the first run"));
+            return Ok(Exit::Signal(signal));
+        }
         session => session?,
     };
     let path = match output {

@@ -344,7 +344,14 @@ impl Run<'_> {
             times_itself: subject.plan.times_itself,
             show_output: self.session.request.show_output,
         };
+        tracing::debug!(?spec, "executing");
         let done = isolated::run(&spec, self.termination)?;
+        tracing::info!(
+            "{what} {} under {mode}: {} executions, {:.3} s",
+            subject.plan.name,
+            done.executions,
+            started.elapsed().as_secs_f64()
+        );
         self.progress.done(
             &subject.plan.name,
             mode,

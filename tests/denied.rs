@@ -1,0 +1,196 @@
+//! Where the kernel, a container or a policy forbids what a mode needs, the
+//! harness says so: the reason, the remedy, the right exit code.
+//!
+//! The policy is a seccomp filter of the test's own, as containers install.
+
+mod common;
+
+use common::{Harness, PATH, row};
+use harness_sys::launcher::{Launch, Start};
+use harness_sys::seccomp::SockFilter;
+use harness_sys::wait;
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io::{Read, Seek};
+use std::os::fd::AsFd;
+
+const PTRACE: u32 = 101;
+const SECCOMP: u32 = 317;
+const EPERM: u32 = 1;
+
+/// A filter that lets `number` of x86-64 fail with EPERM and allows the rest.
+fn forbid(number: u32) -> [SockFilter; 4] {
+    let insn = |code, jt, jf, k| SockFilter { code, jt, jf, k };
+    [
+        insn(0x20, 0, 0, 0),
+        insn(0x15, 1, 0, number),
+        insn(0x06, 0, 0, 0x7fff_0000),
+        insn(0x06, 0, 0, 0x0005_0000 | EPERM),
+    ]
+}
+
+struct Output {
+    code: i32,
+    stdout: String,
+    stderr: String,
+}
+
+/// Executes the harness under a filter. It marks its start with a SIGSTOP,
+/// which nobody here traces, so it is sent on its way with SIGCONT.
+fn under(filter: &[SockFilter], harness: &Harness, words: &[&str]) -> Output {
+    let file = |name: &str| {
+        let path = harness.directory().join(name);
+        File::options()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .open(path)
+            .expect("a file")
+    };
+    let (mut stdout, mut stderr) = (file("stdout"), file("stderr"));
+    let binary = env!("CARGO_BIN_EXE_harness");
+    let arguments = [binary]
+        .into_iter()
+        .chain(words.iter().copied())
+        .map(OsStr::new);
+    let environment = [("PATH".into(), PATH.into())];
+    let mut launch = Launch::new(OsStr::new(binary), arguments, environment).expect("the binary");
+    launch.directory(harness.directory()).expect("a directory");
+    let mut child = {
+        launch
+            .descriptor(stdout.as_fd(), 1)
+            .descriptor(stderr.as_fd(), 2);
+        launch.spawn(Start::Filtered(filter)).expect("fork")
+    };
+    let process = child.tid();
+    child.release();
+    let stopped = || {
+        let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).expect("its state");
+        stat.rsplit_once(") ")
+            .is_some_and(|(_, fields)| fields.starts_with('T'))
+    };
+    while !stopped() {
+        std::thread::sleep(std::time::Duration::from_millis(1));
+    }
+    let status = std::process::Command::new("kill")
+        .args(["-CONT", &process.to_string()])
+        .status();
+    assert!(status.expect("kill").success());
+    let status = wait::one(process).expect("wait4");
+    drop(launch);
+    let read = |file: &mut File| {
+        let mut text = String::new();
+        file.rewind().expect("rewind");
+        file.read_to_string(&mut text).expect("text");
+        text
+    };
+    assert_eq!(status & 0x7f, 0, "it exits: {status:#x}");
+    Output {
+        code: status >> 8,
+        stdout: read(&mut stdout),
+        stderr: read(&mut stderr),
+    }
+}
+
+#[test]
+fn a_mode_asked_for_by_name_that_cannot_run_is_an_error() {
+    for (number, mode, parts) in [
+        (PTRACE, "ptrace", ["PTRACE_SEIZE: EPERM", "SYS_PTRACE"]),
+        (
+            PTRACE,
+            "seccomp-linear",
+            ["PTRACE_SEIZE: EPERM", "SYS_PTRACE"],
+        ),
+        (
+            SECCOMP,
+            "seccomp-bitmap",
+            ["SECCOMP_SET_MODE_FILTER", "allow seccomp(2)"],
+        ),
+    ] {
+        let harness = Harness::new();
+        let words = [
+            "run",
+            "--workload",
+            "getppid",
+            "--modes",
+            mode,
+            "--runs",
+            "1",
+            "--output",
+            "r",
+        ];
+        let output = under(&forbid(number), &harness, &words);
+        assert_eq!(output.code, 1, "{}", output.stderr);
+        assert!(
+            output
+                .stderr
+                .contains(&format!("mode {mode} cannot run here")),
+            "{}",
+            output.stderr
+        );
+        for part in parts {
+            assert!(
+                output.stderr.contains(part),
+                "{part} is not in: {}",
+                output.stderr
+            );
+        }
+        assert!(
+            !harness.directory().join("r").exists(),
+            "nothing was measured"
+        );
+    }
+}
+
+#[test]
+fn all_modes_are_those_that_can_run_and_the_others_are_named() {
+    let harness = Harness::new();
+    let words = [
+        "run",
+        "--workload",
+        "getppid",
+        "--operations",
+        "10",
+        "--modes",
+        "all",
+        "--runs",
+        "1",
+        "--format",
+        "json",
+    ];
+    let output = under(&forbid(SECCOMP), &harness, &words);
+    assert_eq!(output.code, 0, "{}", output.stderr);
+    let record = serde_json::from_str(&output.stdout).expect("JSON");
+    for (mode, available) in [
+        ("none", true),
+        ("ptrace", true),
+        ("seccomp-linear", false),
+        ("seccomp-bitmap", false),
+    ] {
+        let row = row(&record, "getppid", mode);
+        assert_eq!(row["available"], available, "{mode}");
+        assert_eq!(row["samples"], i32::from(available), "{mode}");
+        assert_eq!(row["unavailable_reason"].is_string(), !available, "{mode}");
+    }
+}
+
+#[test]
+fn the_doctor_finds_what_is_forbidden() {
+    let harness = Harness::new();
+    let output = under(&forbid(PTRACE), &harness, &["doctor"]);
+    assert_eq!(output.code, 1);
+    for part in [
+        "ok    none",
+        "no    ptrace",
+        "no    seccomp-linear",
+        "remedy: allow ptrace(2)",
+        "under 1 seccomp filter",
+    ] {
+        assert!(
+            output.stdout.contains(part),
+            "{part} is not in: {}",
+            output.stdout
+        );
+    }
+}
