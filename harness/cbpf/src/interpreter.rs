@@ -1,7 +1,7 @@
 //! Runs a program on a system call, as the kernel would, and counts.
 
 use crate::action::Action;
-use crate::data::SeccompData;
+use crate::data::{SeccompData, offset};
 use crate::insn::code;
 use crate::program::{MEMORY_WORDS, Program};
 
@@ -12,6 +12,8 @@ pub struct Outcome {
     pub action_value: u32,
     /// How many instructions it executed, the return among them.
     pub executed: u32,
+    /// Whether it looked at more than the number and the architecture, so that other arguments may change the outcome.
+    pub conditional: bool,
 }
 
 impl Outcome {
@@ -37,6 +39,7 @@ pub fn run(program: &Program, data: &SeccompData) -> Outcome {
     let mut memory = [0_u32; MEMORY_WORDS as usize];
     let mut pc = 0;
     let mut executed = 0;
+    let mut conditional = false;
     loop {
         let insn = program.instructions()[pc];
         let k = insn.k;
@@ -45,9 +48,13 @@ pub fn run(program: &Program, data: &SeccompData) -> Outcome {
         let outcome = |action_value| Outcome {
             action_value,
             executed,
+            conditional,
         };
         match insn.code {
-            code::LD_ABS => a = data.word(k).expect("a checked load is of a word"),
+            code::LD_ABS => {
+                a = data.word(k).expect("a checked load is of a word");
+                conditional |= k > offset::ARCH;
+            }
             code::LD_LEN => a = SeccompData::SIZE,
             code::LD_IMM => a = k,
             code::LD_MEM => a = memory[k as usize],
@@ -153,6 +160,7 @@ mod tests {
         let expected = Outcome {
             action_value: 0,
             executed: 2,
+            conditional: false,
         };
         assert_eq!(outcome(&program, &SeccompData::default()), expected);
     }
@@ -211,6 +219,7 @@ mod tests {
         let expected = Outcome {
             action_value: 20,
             executed: 15,
+            conditional: true,
         };
         assert_eq!(outcome(&program, &data), expected);
     }

@@ -4,10 +4,16 @@
 //! [`reference()`]. They differ in length, in how many instructions a call executes, and in whether the kernel can
 //! cache what the program allows ([`harness_cbpf::constant_allow`]).
 //!
+//! Beside them what reads programs: [`listing`], [`explain`], [`chart()`], [`counterexample`].
+//!
 //! To add a compiler: a file in `compilers/`, a line in [`registry`]. The tests take it from there.
 
+mod chart;
+mod check;
 mod compilers;
+mod explain;
 mod interval;
+mod listing;
 mod options;
 mod profile;
 mod reference;
@@ -16,6 +22,10 @@ mod section;
 use harness_cbpf::{BuildError, Builder, CheckError, Program};
 use harness_syscalls::TraceSet;
 
+pub use chart::{ChartError, ChartRow, TALK_SETS, as_table, chart, cost};
+pub use check::{Counterexample, Decider, counterexample};
+pub use explain::{Cache, Explanation, explain, explain_call};
+pub use listing::listing;
 pub use options::{Options, Unknown};
 pub use profile::{Profile, ProfileError, ProfileReason};
 pub use reference::reference;

@@ -1,11 +1,11 @@
-//! The fewest expected instructions for given numbers of calls.
+//! The fewest expected instructions for given numbers of calls, among the trees that `plan` considers.
 //!
 //! The number is tested before the architecture: where it decides alone, because no ABI matches it, the architecture is
 //! never loaded. Every other way ends with one test of the architecture, after which the 64-bit ABI of the machine is
 //! done; the other ABIs have searches of their own, made short rather than fast.
 //!
 //! How often each number is called comes from [`Options::profile`], without which every named call of the 64-bit ABI
-//! counts alike; `plan` finds the best tree.
+//! counts alike.
 
 mod plan;
 

@@ -1,0 +1,156 @@
+//! What a program does with each system call, and what that costs.
+
+use std::fmt;
+
+use harness_cbpf::{Action, Obstacle, Program, SeccompData, Verdict, constant_allow, run};
+use harness_syscalls::{Abi, Arch, Table};
+
+/// What a program does with one system call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Explanation {
+    /// The ABI.
+    pub abi: Abi,
+    /// The number in the ABI's table, for x32 without its bit.
+    pub nr: u32,
+    /// Its name; `None` for a number without a call, the first beyond the table among them.
+    pub name: Option<&'static str>,
+    /// What the program returns if all arguments are 0.
+    pub action_value: u32,
+    /// How many instructions it executes then.
+    pub executed: u32,
+    /// Whether arguments or the instruction pointer were looked at, so that other calls of the number may fare
+    /// otherwise.
+    pub conditional: bool,
+    /// Whether the kernel runs the program at all.
+    pub cache: Cache,
+}
+
+impl Explanation {
+    /// The action; `None` for one no kernel knows.
+    #[must_use]
+    pub fn action(&self) -> Option<Action> {
+        Action::from_u32(self.action_value)
+    }
+}
+
+/// Whether the kernel (Linux 5.11 and later) allows a call without running the program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cache {
+    /// It does.
+    Cached,
+    /// It runs the program each time.
+    No {
+        /// Where the kernel's emulation ends, counted from 0.
+        pc: usize,
+        /// Why.
+        obstacle: Obstacle,
+    },
+    /// The kernel's bitmap has no bit for such a number: x32, or beyond the table.
+    Outside,
+}
+
+/// `cached`, or why not.
+impl fmt::Display for Cache {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Cached => f.write_str("cached"),
+            Self::No { pc, obstacle } => write!(f, "instruction {pc} {obstacle}"),
+            Self::Outside => f.write_str("the kernel's bitmap has no such number"),
+        }
+    }
+}
+
+/// Explains every number of `table`, and the first beyond it, in every ABI of `arch`.
+///
+/// The kernel's own table may be longer or shorter than `table`: a number is reported as cached if the kernel knows it.
+#[must_use]
+pub fn explain(program: &Program, table: &Table, arch: Arch) -> Vec<Explanation> {
+    let native_first = arch.abis().iter().rev();
+    native_first
+        .flat_map(|&abi| (0..=table.size(abi)).map(move |nr| (abi, nr)))
+        .map(|(abi, nr)| explain_call(program, table, abi, nr))
+        .collect()
+}
+
+/// Explains number `nr` (for x32 without its bit) of `abi`.
+#[must_use]
+pub fn explain_call(program: &Program, table: &Table, abi: Abi, nr: u32) -> Explanation {
+    let (arch, raw) = (abi.audit_arch(), abi.raw_number(nr));
+    let outcome = run(program, &SeccompData::new(arch, raw));
+    let cache = if abi == Abi::X32 || nr >= table.size(abi) {
+        Cache::Outside
+    } else {
+        match constant_allow(program, arch, raw) {
+            Verdict::Cached => Cache::Cached,
+            Verdict::NotCached { pc, obstacle } => Cache::No { pc, obstacle },
+        }
+    };
+    Explanation {
+        abi,
+        nr,
+        name: table.name_of(abi, nr),
+        action_value: outcome.action_value,
+        executed: outcome.executed,
+        conditional: outcome.conditional,
+        cache,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Cache, explain, explain_call};
+    use harness_cbpf::{Action, Obstacle, assemble};
+    use harness_syscalls::{Abi, Arch, Table};
+
+    #[test]
+    fn each_call_is_explained_by_what_happens_to_it() {
+        // read is traced, write depends on its first argument, everything else passes.
+        let program = assemble(
+            "ld [0]
+             jeq #0, trace
+             jne #1, allow
+             ld [16]
+             jeq #2, trace
+             allow: ret #0x7fff0000
+             trace: ret #0x7ff00001",
+        )
+        .expect("valid");
+        let table = Table::current();
+        let of = |abi, nr| explain_call(&program, table, abi, nr);
+        let read = of(Abi::X86_64, 0);
+        assert_eq!(
+            (read.name, read.executed, read.conditional),
+            (Some("read"), 3, false)
+        );
+        assert_eq!(read.action(), Some(Action::Trace(1)));
+        let obstacle = Obstacle::Returns(0x7ff0_0001);
+        assert_eq!(read.cache, Cache::No { pc: 6, obstacle });
+        assert_eq!(read.cache.to_string(), "instruction 6 returns TRACE(0x1)");
+        let write = of(Abi::X86_64, 1);
+        assert_eq!((write.executed, write.conditional), (6, true));
+        assert_eq!(write.cache.to_string(), "instruction 3 loads argument 0");
+        assert_eq!(of(Abi::X86_64, 42).cache, Cache::Cached);
+        assert_eq!(of(Abi::I386, 42).cache, Cache::Cached);
+        assert_eq!(of(Abi::X32, 42).cache, Cache::Outside);
+        assert_eq!(of(Abi::X86_64, 472).cache, Cache::Outside);
+    }
+
+    #[test]
+    fn every_number_of_every_abi_is_explained_once() {
+        let program = assemble("ret #0x7fff0000").expect("valid");
+        let table = Table::current();
+        for arch in [Arch::X86, Arch::Aarch64] {
+            let found: Vec<_> = explain(&program, table, arch)
+                .into_iter()
+                .map(|call| (call.abi, call.nr))
+                .collect();
+            let mut unique = found.clone();
+            unique.sort_unstable();
+            unique.dedup();
+            assert_eq!(unique.len(), found.len());
+            let expected: u32 = arch.abis().iter().map(|&abi| table.size(abi) + 1).sum();
+            assert_eq!(found.len(), expected as usize);
+            assert_eq!(found[0], (arch.native_abi(), 0));
+        }
+    }
+}

@@ -1,0 +1,186 @@
+//! A program's text with the names of what its numbers mean.
+
+use harness_cbpf::{Action, Insn, Program, SeccompData, code, disassemble_with, offset};
+use harness_syscalls::{Abi, Table, X32_SYSCALL_BIT};
+
+/// What is known before an instruction, on every path to it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Known {
+    accumulator: Accumulator,
+    /// The architecture, once a test has shown it.
+    arch: Option<u32>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Accumulator {
+    Number,
+    Architecture,
+    #[default]
+    Other,
+}
+
+impl Known {
+    /// What is known where two paths meet.
+    fn and(self, other: Self) -> Self {
+        Self {
+            accumulator: if self.accumulator == other.accumulator {
+                self.accumulator
+            } else {
+                Accumulator::Other
+            },
+            arch: self.arch.filter(|arch| other.arch == Some(*arch)),
+        }
+    }
+}
+
+/// The program in the assembler's syntax, commented: fields of `seccomp_data`, architectures, names of system calls
+/// from `table`, actions.
+#[must_use]
+pub fn listing(program: &Program, table: &Table) -> String {
+    let known = flow(program.instructions());
+    disassemble_with(program, |pc, insn| {
+        known[pc].map_or_else(
+            || Some("never reached".to_owned()),
+            |known| comment(insn, known, table),
+        )
+    })
+}
+
+/// What is known before each instruction; `None` where no path leads.
+fn flow(instructions: &[Insn]) -> Vec<Option<Known>> {
+    let mut known: Vec<Option<Known>> = vec![None; instructions.len()];
+    known[0] = Some(Known::default());
+    // All jumps are forward, so every path to an instruction is known when its turn comes.
+    for (pc, &insn) in instructions.iter().enumerate() {
+        let Some(here) = known[pc] else { continue };
+        let mut reach = |skipped: usize, what: Known| {
+            let there = &mut known[pc + 1 + skipped];
+            *there = Some(there.map_or(what, |known| known.and(what)));
+        };
+        if insn.condition().is_some() {
+            let shown = insn.code == code::JEQ_K && here.accumulator == Accumulator::Architecture;
+            let arch = if shown { Some(insn.k) } else { here.arch };
+            reach(insn.jt.into(), Known { arch, ..here });
+            reach(insn.jf.into(), here);
+        } else if insn.code == code::JA {
+            reach(insn.k as usize, here);
+        } else if !insn.is_return() {
+            let accumulator = match insn.code {
+                code::LD_ABS if insn.k == offset::NR => Accumulator::Number,
+                code::LD_ABS if insn.k == offset::ARCH => Accumulator::Architecture,
+                code::LDX_IMM
+                | code::LDX_MEM
+                | code::LDX_LEN
+                | code::TAX
+                | code::ST_MEM
+                | code::STX_MEM => here.accumulator,
+                _ => Accumulator::Other,
+            };
+            reach(
+                0,
+                Known {
+                    accumulator,
+                    ..here
+                },
+            );
+        }
+    }
+    known
+}
+
+fn comment(insn: Insn, known: Known, table: &Table) -> Option<String> {
+    match (insn.code, known.accumulator) {
+        (code::LD_ABS, _) => Some(field(insn.k)),
+        (code::RET_K, _) => Some(Action::from_u32(insn.k).map_or_else(
+            || "an action no kernel knows: kills the process".to_owned(),
+            |action| action.to_string(),
+        )),
+        (code::JEQ_K | code::JGE_K | code::JGT_K, Accumulator::Architecture) => Abi::ALL
+            .into_iter()
+            .find(|abi| abi.audit_arch() == insn.k)
+            .map(|abi| abi.name().to_owned()),
+        (code::JGE_K, Accumulator::Number) if insn.k == X32_SYSCALL_BIT => Some("x32".to_owned()),
+        (code::JEQ_K | code::JGE_K | code::JGT_K, Accumulator::Number) => {
+            let name = |arch| {
+                let (abi, nr) = Abi::of(arch, insn.k)?;
+                table.name_of(abi, nr)
+            };
+            if let Some(arch) = known.arch {
+                return name(arch).map(str::to_owned);
+            }
+            // Before the architecture is known a number has a name in each.
+            let native = Abi::NATIVE.audit_arch();
+            name(native).map(|name| format!("{} {name}", Abi::NATIVE))
+        }
+        _ => None,
+    }
+}
+
+fn field(offset: u32) -> String {
+    let half = if offset.is_multiple_of(8) {
+        "low"
+    } else {
+        "high"
+    };
+    match offset {
+        offset::NR => "nr".to_owned(),
+        offset::ARCH => "arch".to_owned(),
+        8 | 12 => format!("instruction pointer, {half} half"),
+        _ => {
+            let argument = (offset.min(SeccompData::SIZE) - 16) / 8;
+            format!("argument {argument}, {half} half")
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::listing;
+    use harness_cbpf::assemble;
+    use harness_syscalls::Table;
+
+    #[test]
+    fn comments_say_what_numbers_mean_on_the_path_at_hand() {
+        let text = "
+                ld [4]
+                jeq #0xc000003e, x86_64
+                jne #0x40000003, no
+                ld [0]
+                jeq #11, yes, no
+        x86_64: ld [0]
+                jge #0x40000000, x32
+                jeq #59, yes, no
+        x32:    jeq #0x40000208, yes
+                ld [16]
+                jeq #59, yes
+        no:     ret #0x7fff0000
+        yes:    ret #0x7ff005ec
+                ret #0xff000000
+        ";
+        let program = assemble(text).expect("valid");
+        let comments: Vec<String> = listing(&program, Table::current())
+            .lines()
+            .map(|line| {
+                let comment = line.split_once("/* ").map_or("", |(_, comment)| comment);
+                comment.trim_end_matches(" */").to_owned()
+            })
+            .collect();
+        let expected = [
+            "arch",
+            "x86_64",
+            "i386",
+            "nr",
+            "execve",
+            "nr",
+            "x32",
+            "execve",
+            "execve",
+            "argument 0, low half",
+            "",
+            "ALLOW",
+            "TRACE(0x5ec)",
+            "never reached",
+        ];
+        assert_eq!(comments, expected);
+    }
+}

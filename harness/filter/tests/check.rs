@@ -1,0 +1,115 @@
+//! The equivalence check finds what differs, and nothing where nothing does.
+
+use harness_cbpf::{Action, Program, assemble};
+use harness_filter::{Decider, Options, counterexample, registry};
+use harness_syscalls::{Abi, Arch, Table, TraceSet};
+
+fn set(text: &str) -> TraceSet {
+    TraceSet::parse(text, Table::current()).unwrap_or_else(|error| panic!("{error}"))
+}
+
+fn options(subcalls: bool) -> Options {
+    Options {
+        arch: Arch::X86,
+        subcalls,
+        ..Options::new(Action::Trace(1), Action::Allow)
+    }
+}
+
+#[test]
+fn programs_of_one_set_are_equivalent_to_it_and_to_each_other() {
+    for (text, subcalls) in [
+        ("%ipc,connect", false),
+        ("!%network", true),
+        ("connect,semop", true),
+    ] {
+        let (set, options) = (set(text), options(subcalls));
+        let programs: Vec<Program> = registry()
+            .iter()
+            .map(|compiler| compiler.compile(&set, &options).expect("compiles"))
+            .collect();
+        for program in &programs {
+            let program = Decider::Program(program);
+            for other in [Decider::Set(&set, &options), Decider::Program(&programs[0])] {
+                let found = counterexample(program, other, Table::current());
+                assert_eq!(found, None, "{text}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_difference_of_one_call_is_found() {
+    let base = set("%network");
+    for (text, abi, nr) in [
+        ("%network,getppid@64", Abi::X86_64, 110),
+        ("%network,getppid@32", Abi::I386, 64),
+        ("%network,getppid@x32", Abi::X32, 110),
+    ] {
+        for compiler in registry() {
+            let program = compiler
+                .compile(&set(text), &options(false))
+                .expect("compiles");
+            let found = counterexample(
+                Decider::Program(&program),
+                Decider::Set(&base, &options(false)),
+                Table::current(),
+            )
+            .unwrap_or_else(|| panic!("{} {text}: no difference found", compiler.name()));
+            assert_eq!(Abi::of(found.data.arch, found.data.nr), Some((abi, nr)));
+            assert_eq!(
+                found.to_string(),
+                format!("{abi} number {nr}: TRACE(0x1) against ALLOW")
+            );
+        }
+    }
+}
+
+#[test]
+fn differences_beyond_numbers_are_found() {
+    const ALLOW: &str = "ret #0x7fff0000";
+    for (text, what) in [
+        (
+            "ld [4]\njeq #0x40000028, x\nret #0x7fff0000\nx: ret #0",
+            "a foreign architecture",
+        ),
+        (
+            "ld [0]\njgt #0x12345678, x\nret #0x7fff0000\nx: ret #0",
+            "a number beyond every table",
+        ),
+        (
+            "ld [40]\njeq #77, x\nret #0x7fff0000\nx: ret #0",
+            "an argument",
+        ),
+        (
+            "ld [44]\njset #0x100, x\nret #0x7fff0000\nx: ret #0",
+            "the upper half of an argument",
+        ),
+        (
+            "ld [8]\njge #4096, x\nret #0x7fff0000\nx: ret #0",
+            "the instruction pointer",
+        ),
+    ] {
+        let (other, allow) = (assemble(text).expect(text), assemble(ALLOW).expect(ALLOW));
+        let (other, allow) = (Decider::Program(&other), Decider::Program(&allow));
+        let found = counterexample(allow, other, Table::current());
+        assert!(found.is_some(), "{what}");
+        let (left, right) = found
+            .map(|found| (found.left, found.right))
+            .unwrap_or_default();
+        assert_eq!((left, right), (0x7fff_0000, 0), "{what}");
+    }
+}
+
+/// `SECCOMP_RET_DATA` of ALLOW is not used, and all unknown actions kill.
+#[test]
+fn values_that_mean_the_same_are_no_difference() {
+    for (one, other) in [
+        ("ret #0x7fff0000", "ret #0x7fff0001"),
+        ("ret #0xff000000", "ret #0xfe000000"),
+    ] {
+        let (one, other) = (assemble(one).expect(one), assemble(other).expect(other));
+        let (one, other) = (Decider::Program(&one), Decider::Program(&other));
+        assert_eq!(counterexample(one, other, Table::current()), None);
+    }
+}
