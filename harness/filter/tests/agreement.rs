@@ -74,7 +74,13 @@ fn agrees(name: &str, set: &TraceSet, options: &Options) {
         .compile(set, options)
         .unwrap_or_else(|error| panic!("{error}"));
     for arch in ARCHITECTURES {
-        for nr in numbers() {
+        let own = options
+            .arch
+            .abis()
+            .iter()
+            .any(|abi| abi.audit_arch() == arch);
+        // A foreign architecture has no numbers of its own.
+        for nr in numbers().step_by(if own { 1 } else { 29 }) {
             for argument in arguments(nr) {
                 let data = SeccompData {
                     args: [argument, 0, 0, 0, 0, 0],
@@ -114,13 +120,14 @@ fn programs_decide_as_the_reference_on_the_published_sets() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 1000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn programs_decide_as_the_reference_on_random_sets(
         names in prop::collection::vec(prop::sample::select(all_names()), 1..120),
         negated: bool,
         subcalls: bool,
+        compiler in 0..registry().len(),
     ) {
         let text = format!("{}{}", if negated { "!" } else { "" }, names.join(","));
         let options = Options {
@@ -128,9 +135,7 @@ proptest! {
             subcalls,
             ..Options::new(Action::Errno(1), Action::Allow)
         };
-        for compiler in registry() {
-            agrees(compiler.name(), &set(&text), &options);
-        }
+        agrees(registry()[compiler].name(), &set(&text), &options);
     }
 }
 
