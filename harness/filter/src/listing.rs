@@ -38,10 +38,11 @@ impl Known {
 #[must_use]
 pub fn listing(program: &Program, table: &Table) -> String {
     let known = flow(program.instructions());
+    let main = main_abi(program.instructions());
     disassemble_with(program, |pc, insn| {
         known[pc].map_or_else(
             || Some("never reached".to_owned()),
-            |known| comment(insn, known, table),
+            |known| comment(insn, known, main, table),
         )
     })
 }
@@ -88,7 +89,15 @@ fn flow(instructions: &[Insn]) -> Vec<Option<Known>> {
     known
 }
 
-fn comment(insn: Insn, known: Known, table: &Table) -> Option<String> {
+/// The 64-bit ABI whose architecture the program tests for; this machine's if it tests for none.
+fn main_abi(instructions: &[Insn]) -> Abi {
+    [Abi::X86_64, Abi::Aarch64]
+        .into_iter()
+        .find(|abi| instructions.iter().any(|insn| insn.k == abi.audit_arch()))
+        .unwrap_or(Abi::NATIVE)
+}
+
+fn comment(insn: Insn, known: Known, main: Abi, table: &Table) -> Option<String> {
     match (insn.code, known.accumulator) {
         (code::LD_ABS, _) => Some(field(insn.k)),
         (code::RET_K, _) => Some(Action::from_u32(insn.k).map_or_else(
@@ -109,8 +118,7 @@ fn comment(insn: Insn, known: Known, table: &Table) -> Option<String> {
                 return name(arch).map(str::to_owned);
             }
             // Before the architecture is known a number has a name in each.
-            let native = Abi::NATIVE.audit_arch();
-            name(native).map(|name| format!("{} {name}", Abi::NATIVE))
+            name(main.audit_arch()).map(|name| format!("{main} {name}"))
         }
         _ => None,
     }
