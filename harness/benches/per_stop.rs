@@ -12,6 +12,7 @@ use harness_sys::launcher::{Launch, Launched, Start};
 use harness_sys::ptrace::{self, Options};
 use harness_sys::{affinity, wait};
 use harness_syscalls::{Table, TraceSet};
+use harness_tracer::Events;
 use harness_tracer::machine::Policy;
 use harness_tracer::stop::{Report, Stop, classify};
 use std::ffi::OsStr;
@@ -70,7 +71,7 @@ fn floor() -> Duration {
 fn tracer() -> Duration {
     // A set that does not hold the call, as in `strace -e connect`.
     let set = TraceSet::parse("connect", Table::current()).expect("a trace set");
-    let outcome = harness_tracer::trace(spawn(), Policy::EveryCall, &set).expect("a trace");
+    let outcome = harness_tracer::trace(spawn(), Policy::EveryCall, Events::InSet(&set)).expect("a trace");
     assert!(outcome.counts.stops.total() > STOPS);
     outcome.wall
 }

@@ -6,7 +6,7 @@
 //! is killed all that it started dies with it.
 
 use crate::Error;
-use harness_mode::{End, Mode};
+use harness_mode::{End, Mode, SeccompFile};
 use harness_record::Pin;
 use harness_sys::launcher::Launch;
 use harness_sys::rusage::{self, Usage};
@@ -39,6 +39,8 @@ pub(crate) struct Spec {
     pub(crate) executions: u32,
     pub(crate) times_itself: bool,
     pub(crate) show_output: bool,
+    /// The program of mode `seccomp-file`, an array of `struct sock_filter`.
+    pub(crate) filter: Option<Vec<u8>>,
 }
 
 /// Where tracer and tracees are bound to.
@@ -256,7 +258,10 @@ fn read_spec() -> Result<Spec, String> {
 fn take(spec: &Spec) -> Outcome {
     process::become_subreaper()
         .map_err(|errno| format!("prctl(PR_SET_CHILD_SUBREAPER): {errno}"))?;
-    let mode = harness_mode::find(&spec.mode).ok_or_else(|| format!("no mode {}", spec.mode))?;
+    let file = spec.filter.as_deref().map(SeccompFile::from_bytes);
+    let file = file.transpose().map_err(|error| error.to_string())?;
+    let mode = harness_mode::find(&spec.mode, file.as_ref());
+    let mode = mode.ok_or_else(|| format!("no mode {}", spec.mode))?;
     let set = TraceSet::parse(&spec.trace, Table::current()).map_err(|error| error.to_string())?;
     // What a mode probes it probes here, before the accounts below begin.
     mode.check().map_err(|error| error.to_string())?;

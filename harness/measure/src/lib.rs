@@ -47,6 +47,14 @@ pub enum Error {
         /// Reason and remedy.
         why: harness_mode::Unavailable,
     },
+    /// There is a program of the user's, but its mode is not asked for.
+    #[error(
+        "--filter gives a program to mode seccomp-file, which is not among --modes: add it there, or leave --filter out"
+    )]
+    FilterUnused,
+    /// The mode of a program of the user's without one.
+    #[error("mode seccomp-file measures a program of your own: name its file with --filter FILE")]
+    NoFilter,
     /// The trace set is none.
     #[error("--trace {text}: {source}")]
     TraceSet {

@@ -1,5 +1,6 @@
 //! What somebody asks to be measured.
 
+use harness_mode::SeccompFile;
 use harness_record::{Hooks, Pin};
 use std::ffi::OsString;
 
@@ -10,6 +11,8 @@ pub struct Request {
     pub targets: Vec<Target>,
     /// Names of modes; `None` is every mode that can run here.
     pub modes: Option<Vec<String>>,
+    /// A program of the user's, as a further mode.
+    pub filter: Option<SeccompFile>,
     /// Trace set; `None` is the workload's own.
     pub trace: Option<String>,
     /// Counted runs of each workload under each mode; at least 1.

@@ -7,7 +7,7 @@ use crate::request::Request;
 use crate::subject::Subject;
 use crate::verify::{self, Reference};
 use crate::{Error, environment, hook, nearest, order, startup};
-use harness_mode::{Mode, Unavailable};
+use harness_mode::{Mode, SeccompFile, Unavailable};
 use harness_record::{
     Environment, FilterSummary, ModePlan, Pin, Plan, RecordDirectory, Sample, SampleStatus,
     SampleWriter, Slot,
@@ -61,7 +61,7 @@ impl Session {
             source,
         };
         process::become_subreaper().map_err(|errno| io(errno.into()))?;
-        let modes = choose_modes(request.modes.as_deref())?;
+        let modes = choose_modes(request.modes.as_deref(), request.filter.as_ref())?;
         let startup = if request.targets.iter().any(Subject::has_statement) {
             startup::measure(termination)?
         } else {
@@ -89,7 +89,7 @@ impl Session {
                 &mut rng,
             ));
         }
-        let filters = filters(&subjects, &available)?;
+        let filters = filters(&subjects, &available, request.filter.as_ref())?;
         let warnings = warnings(&subjects, &available, allowed.len());
         let plan = Plan {
             seed: request.seed,
@@ -343,6 +343,12 @@ impl Run<'_> {
             executions,
             times_itself: subject.plan.times_itself,
             show_output: self.session.request.show_output,
+            filter: self
+                .session
+                .request
+                .filter
+                .as_ref()
+                .map(|file| file.program().to_bytes()),
         };
         tracing::debug!(?spec, "executing");
         let done = isolated::run(&spec, self.termination)?;
@@ -376,11 +382,15 @@ impl Run<'_> {
         done: &Done,
         reference: &mut Option<Reference>,
     ) -> Result<(), String> {
-        let ignore_failure = self.session.request.ignore_failure;
+        let session = self.session;
+        let ignore_failure = session.request.ignore_failure;
+        let traces_set =
+            harness_mode::find(mode, session.request.filter.as_ref()).is_none_or(Mode::traces_set);
         verify::check(
             done,
             executions,
             subject,
+            traces_set,
             ignore_failure,
             reference.as_ref(),
         )?;
@@ -455,19 +465,28 @@ fn repetitions(done: &Done) -> u32 {
 }
 
 /// The modes asked for, or all; one asked for by name must be able to run.
-fn choose_modes(names: Option<&[String]>) -> Result<Vec<ModePlan>, Error> {
-    let known = harness_mode::registry();
+fn choose_modes(
+    names: Option<&[String]>,
+    file: Option<&SeccompFile>,
+) -> Result<Vec<ModePlan>, Error> {
     let Some(names) = names else {
-        return Ok(known
-            .iter()
-            .map(|mode| mode_plan(*mode, mode.check()))
+        return Ok(harness_mode::modes(file)
+            .map(|mode| mode_plan(mode, mode.check()))
             .collect());
     };
+    match (
+        file.is_some(),
+        names.iter().any(|name| name == SeccompFile::NAME),
+    ) {
+        (true, false) => return Err(Error::FilterUnused),
+        (false, true) => return Err(Error::NoFilter),
+        _ => {}
+    }
     let mut modes: Vec<ModePlan> = Vec::new();
     for name in names {
-        let mode = harness_mode::find(name).ok_or_else(|| Error::UnknownMode {
+        let mode = harness_mode::find(name, file).ok_or_else(|| Error::UnknownMode {
             name: name.clone(),
-            nearest: nearest(name, known.iter().map(|mode| mode.name())),
+            nearest: nearest(name, harness_mode::modes(file).map(Mode::name)),
         })?;
         mode.check().map_err(|why| Error::Unavailable {
             mode: name.clone(),
@@ -485,11 +504,16 @@ fn mode_plan(mode: &dyn Mode, check: Result<(), Unavailable>) -> ModePlan {
         name: mode.name().to_owned(),
         available: check.is_ok(),
         unavailable_reason: check.err().map(|why| why.to_string()),
+        traces_set: mode.traces_set(),
     }
 }
 
 /// The seccomp programs of the modes for each trace set, by `MODE SET`.
-fn filters(subjects: &[Subject], modes: &[&str]) -> Result<Vec<harness_record::FilterPlan>, Error> {
+fn filters(
+    subjects: &[Subject],
+    modes: &[&str],
+    file: Option<&SeccompFile>,
+) -> Result<Vec<harness_record::FilterPlan>, Error> {
     let mut filters = Vec::new();
     for subject in subjects {
         let text = &subject.plan.trace;
@@ -498,7 +522,10 @@ fn filters(subjects: &[Subject], modes: &[&str]) -> Result<Vec<harness_record::F
             text: text.clone(),
             source,
         })?;
-        for mode in modes.iter().filter_map(|name| harness_mode::find(name)) {
+        for mode in modes
+            .iter()
+            .filter_map(|name| harness_mode::find(name, file))
+        {
             let filter = mode.filter(&set).map_err(|source| Error::Filter {
                 mode: mode.name().to_owned(),
                 source,
@@ -508,7 +535,7 @@ fn filters(subjects: &[Subject], modes: &[&str]) -> Result<Vec<harness_record::F
                     workload: subject.plan.name.clone(),
                     mode: mode.name().to_owned(),
                     filter: FilterSummary {
-                        compiler: filter.compiler.name().to_owned(),
+                        compiler: filter.origin.to_owned(),
                         instructions: u32::try_from(filter.program.len()).unwrap_or(u32::MAX),
                         cacheable: filter.cacheable(),
                     },
@@ -561,7 +588,7 @@ mod tests {
 
     #[test]
     fn unknown_modes_are_refused_with_the_nearest() {
-        let error = choose_modes(Some(&["seccomp-liner".to_owned()]))
+        let error = choose_modes(Some(&["seccomp-liner".to_owned()]), None)
             .unwrap_err()
             .to_string();
         assert!(error.contains("did you mean seccomp-linear"), "{error}");

@@ -16,7 +16,7 @@ pub(crate) type Calls = BTreeMap<String, u64>;
 
 /// Traces the workload that does nothing; `None` where mode `ptrace` cannot run.
 pub(crate) fn measure(termination: &Termination) -> Result<Option<Calls>, Error> {
-    let countable = harness_mode::find("ptrace").is_some_and(|mode| mode.check().is_ok());
+    let countable = harness_mode::find("ptrace", None).is_some_and(|mode| mode.check().is_ok());
     if !countable {
         return Ok(None);
     }
@@ -32,6 +32,7 @@ pub(crate) fn measure(termination: &Termination) -> Result<Option<Calls>, Error>
         executions: 1,
         times_itself: false,
         show_output: false,
+        filter: None,
     };
     let done = isolated::run(&spec, termination)?;
     match done.exit_code {

@@ -10,16 +10,22 @@
 //!    process of the tree, the same in every mode.
 //! 4. It traces exactly the trace set it is given, and counts one traced event
 //!    for each call of the set entered, the execve(2) that starts the program included.
+//!    A mode that traces nothing counts none ([`Outcome::traced_events`] is `None`); one
+//!    that traces by another rule says so ([`Mode::traces_set`]).
 //! 5. What it cannot know it leaves `None`; it never estimates.
 //! 6. Whether it can run here is found out by trying, not from a version number.
 
+mod allow;
+mod file;
 mod none;
 mod ptrace;
 mod seccomp;
+mod untraced;
 
-use harness_cbpf::Cacheable;
-use harness_filter::Compiler;
+pub use file::SeccompFile;
+use harness_cbpf::{Cacheable, Program};
 use harness_sys::launcher::{Launch, LaunchError};
+use harness_sys::seccomp::SockFilter;
 use harness_syscalls::{Abi, Table, TraceSet};
 pub use harness_tracer::End;
 use harness_tracer::counts::{CallCounts, Stops};
@@ -38,6 +44,12 @@ pub trait Mode: Sync {
     /// # Errors
     /// [`Unavailable`]: the reason and the remedy.
     fn check(&self) -> Result<(), Unavailable>;
+
+    /// Whether its traced events are the calls of the trace set (rule 4). If
+    /// not, they are compared with nothing.
+    fn traces_set(&self) -> bool {
+        true
+    }
 
     /// The seccomp program it would install for `set`.
     ///
@@ -61,15 +73,26 @@ pub fn registry() -> &'static [&'static dyn Mode] {
     &[
         &none::None,
         &ptrace::Ptrace,
+        &seccomp::NAIVE,
         &seccomp::LINEAR,
         &seccomp::BITMAP,
+        &seccomp::TREE,
+        &seccomp::OPTIMAL,
+        &allow::Allow,
     ]
 }
 
-/// The mode called `name`.
+/// Every mode of the registry, and that of a program of the user's where there
+/// is one.
+pub fn modes(file: Option<&SeccompFile>) -> impl Iterator<Item = &dyn Mode> {
+    let own = file.map(|mode| mode as &dyn Mode);
+    registry().iter().copied().chain(own)
+}
+
+/// The mode called `name` among [`modes`].
 #[must_use]
-pub fn find(name: &str) -> Option<&'static dyn Mode> {
-    registry().iter().copied().find(|mode| mode.name() == name)
+pub fn find<'a>(name: &str, file: Option<&'a SeccompFile>) -> Option<&'a dyn Mode> {
+    modes(file).find(|mode| mode.name() == name)
 }
 
 /// Why a mode cannot run here, and what to do about it.
@@ -91,15 +114,30 @@ impl From<harness_tracer::Error> for Unavailable {
     }
 }
 
-/// A compiled program and the compiler that made it.
+/// A program and where it is from.
 pub struct Filter {
-    /// The compiler.
-    pub compiler: &'static dyn Compiler,
+    /// Name of the compiler, or `file`.
+    pub origin: &'static str,
     /// The program.
-    pub program: harness_cbpf::Program,
+    pub program: Program,
 }
 
 impl Filter {
+    /// As seccomp(2) takes it.
+    fn instructions(&self) -> Vec<SockFilter> {
+        let sock_filter = |insn: &harness_cbpf::Insn| SockFilter {
+            code: insn.code,
+            jt: insn.jt,
+            jf: insn.jf,
+            k: insn.k,
+        };
+        self.program
+            .instructions()
+            .iter()
+            .map(sock_filter)
+            .collect()
+    }
+
     /// Whether the kernel can cache every native call the program allows
     /// (constant-action bitmap, Linux 5.11).
     #[must_use]
@@ -152,6 +190,12 @@ pub enum Error {
         /// Why not.
         reason: String,
     },
+    /// A filter of the user's does not let its program start.
+    #[error(
+        "the filter kills the process before it can execute its program: it must let kill(2) and execve(2) pass, \
+         or trace them"
+    )]
+    FilterKills,
     /// The order of stops could not be found out.
     #[error("cannot find out the order of seccomp-stops: {0}")]
     StopOrder(harness_tracer::Error),

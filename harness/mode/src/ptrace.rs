@@ -4,6 +4,7 @@
 use crate::{Error, Mode, Outcome, Unavailable};
 use harness_sys::launcher::{Launch, Start};
 use harness_syscalls::TraceSet;
+use harness_tracer::Events;
 use harness_tracer::machine::Policy;
 
 /// Mode `ptrace`.
@@ -24,7 +25,7 @@ impl Mode for Ptrace {
 
     fn run(&self, launch: &Launch<'_>, set: &TraceSet) -> Result<Outcome, Error> {
         let child = launch.spawn(Start::Traced)?;
-        let outcome = harness_tracer::trace(child, Policy::EveryCall, set)?;
+        let outcome = harness_tracer::trace(child, Policy::EveryCall, Events::InSet(set))?;
         let syscalls = Some(outcome.counts.calls_seen);
         Ok(Outcome::traced(outcome, syscalls))
     }

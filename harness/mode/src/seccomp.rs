@@ -4,10 +4,9 @@ use crate::{Error, Filter, Mode, Outcome, Unavailable};
 use harness_cbpf::Action;
 use harness_filter::Options;
 use harness_sys::launcher::{Launch, Start};
-use harness_sys::seccomp::SockFilter;
 use harness_syscalls::TraceSet;
 use harness_tracer::machine::Policy;
-use harness_tracer::{TRACE_DATA, order};
+use harness_tracer::{Events, TRACE_DATA, order};
 
 /// A mode whose filter one compiler makes.
 pub(crate) struct Seccomp {
@@ -15,6 +14,12 @@ pub(crate) struct Seccomp {
     summary: &'static str,
     compiler: &'static str,
 }
+
+pub(crate) const NAIVE: Seccomp = Seccomp {
+    name: "seccomp-naive",
+    summary: "SECCOMP_RET_TRACE for the trace set, by a comparison with each number of it",
+    compiler: "naive",
+};
 
 pub(crate) const LINEAR: Seccomp = Seccomp {
     name: "seccomp-linear",
@@ -28,8 +33,20 @@ pub(crate) const BITMAP: Seccomp = Seccomp {
     compiler: "bitmap",
 };
 
+pub(crate) const TREE: Seccomp = Seccomp {
+    name: "seccomp-tree",
+    summary: "SECCOMP_RET_TRACE for the trace set, by a balanced search",
+    compiler: "tree",
+};
+
+pub(crate) const OPTIMAL: Seccomp = Seccomp {
+    name: "seccomp-optimal",
+    summary: "SECCOMP_RET_TRACE for the trace set, by the program that executes least",
+    compiler: "optimal",
+};
+
 impl Seccomp {
-    fn compile(&self, set: &TraceSet) -> Result<Filter, Error> {
+    pub(crate) fn compile(&self, set: &TraceSet) -> Result<Filter, Error> {
         let refuse = |reason: String| Error::Filter {
             set: set.to_string(),
             reason,
@@ -40,7 +57,10 @@ impl Seccomp {
         let program = compiler
             .compile(set, &options)
             .map_err(|error| refuse(error.to_string()))?;
-        Ok(Filter { compiler, program })
+        Ok(Filter {
+            origin: compiler.name(),
+            program,
+        })
     }
 }
 
@@ -64,24 +84,10 @@ impl Mode for Seccomp {
     fn run(&self, launch: &Launch<'_>, set: &TraceSet) -> Result<Outcome, Error> {
         let filter = self.compile(set)?;
         let order = order::probe().map_err(Error::StopOrder)?;
-        let program: Vec<_> = filter
-            .program
-            .instructions()
-            .iter()
-            .copied()
-            .map(sock_filter)
-            .collect();
+        let program = filter.instructions();
         let child = launch.spawn(Start::Filtered(&program))?;
-        let outcome = harness_tracer::trace(child, Policy::FilteredCalls(order), set)?;
+        let outcome =
+            harness_tracer::trace(child, Policy::FilteredCalls(order), Events::InSet(set))?;
         Ok(Outcome::traced(outcome, None))
-    }
-}
-
-fn sock_filter(insn: harness_cbpf::Insn) -> SockFilter {
-    SockFilter {
-        code: insn.code,
-        jt: insn.jt,
-        jf: insn.jf,
-        k: insn.k,
     }
 }

@@ -80,6 +80,15 @@ pub struct ModePlan {
     pub available: bool,
     /// Why not, and what to do about it.
     pub unavailable_reason: Option<String>,
+    /// Whether its traced events are the calls of the trace set. If not, as
+    /// with a filter of the user's, they are compared with nothing.
+    #[serde(default = "traces_set")]
+    pub traces_set: bool,
+}
+
+/// Of a record from before other modes were.
+fn traces_set() -> bool {
+    true
 }
 
 /// Shell commands around the runs, as hyperfine has them; run untraced.

@@ -139,7 +139,7 @@ pub struct ContextSwitches {
 /// A mode's seccomp program in short.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FilterSummary {
-    /// Name of the compiler.
+    /// Name of the compiler, or `file` for a program of the user's.
     pub compiler: String,
     /// Length of the program, instructions.
     pub instructions: u32,

@@ -170,6 +170,7 @@ fn record(seed: u64, state: State, words: Vec<String>) -> Record {
                 name: "ptrace".into(),
                 available: true,
                 unavailable_reason: None,
+                traces_set: true,
             }],
             hooks: Hooks::default(),
             order: vec![Slot {

@@ -39,6 +39,14 @@ pub enum Start<'f> {
     Traced,
     /// The same, and it installs a filter on itself before the mark.
     Filtered(&'f [SockFilter]),
+    /// Nobody traces it, and it installs a filter on itself.
+    FilteredUntraced(&'f [SockFilter]),
+}
+
+impl Start<'_> {
+    fn is_traced(self) -> bool {
+        matches!(self, Self::Traced | Self::Filtered(_))
+    }
 }
 
 /// Why a program could not be started.
@@ -377,7 +385,7 @@ fn fork(
 
 /// What any child does before its release, and the wait for it.
 fn prepare(start: Start<'_>, parent: Tid, mut go: File) -> Result<(), (Step, Errno)> {
-    if let Start::Untraced = start {
+    if !start.is_traced() {
         process::die_with_parent().map_err(|errno| (Step::ParentDeath, errno))?;
         if process::parent() != parent {
             exit_now(CANNOT_EXECUTE);
@@ -396,7 +404,7 @@ fn prepare(start: Start<'_>, parent: Tid, mut go: File) -> Result<(), (Step, Err
 /// the mark and execve(2), as the tracer counts from the mark on.
 fn arrange(start: Start<'_>, messages: &mut File) -> Result<(), (Step, Errno)> {
     let own = process::own();
-    if let Start::Filtered(program) = start {
+    if let Start::Filtered(program) | Start::FilteredUntraced(program) = start {
         match seccomp::install(program) {
             Err(Errno::EACCES) => {
                 seccomp::set_no_new_privs().map_err(|errno| (Step::NoNewPrivs, errno))?;
@@ -406,7 +414,7 @@ fn arrange(start: Start<'_>, messages: &mut File) -> Result<(), (Step, Errno)> {
             result => result.map_err(|errno| (Step::Filter, errno))?,
         }
     }
-    if !matches!(start, Start::Untraced) {
+    if start.is_traced() {
         let pid = nix::unistd::Pid::from_raw(own.0);
         nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGSTOP)
             .map_err(|errno| (Step::Mark, errno))?;

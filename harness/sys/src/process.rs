@@ -52,6 +52,14 @@ pub fn kill(process: Tid) -> Result<(), Errno> {
     nix_kill(Pid::from_raw(process.0), Signal::SIGKILL)
 }
 
+/// Whether a process numbers processes as this one does (pid_namespaces(7)).
+#[must_use]
+pub fn shares_pid_namespace(process: Tid) -> bool {
+    let namespace = |of: &str| std::fs::read_link(format!("/proc/{of}/ns/pid")).ok();
+    let own = namespace("self");
+    own.is_some() && own == namespace(&process.to_string())
+}
+
 /// The children of this process, zombies included, from `/proc/PID/stat`.
 #[must_use]
 pub fn children() -> Vec<Tid> {

@@ -9,7 +9,10 @@ use std::ffi::c_void;
 pub struct Options(u32);
 
 impl Options {
-    /// What every tracer here sets: children of all kinds are traced, syscall
+    /// A tracee to look at and leave: nothing changes for it.
+    pub const NONE: Self = Self(0);
+
+    /// What every tracer of a tree sets: children of all kinds are traced, syscall
     /// stops and exec are told from SIGTRAP, and tracees die with the tracer.
     pub const WHOLE_TREE: Self = Self(
         (libc::PTRACE_O_TRACESYSGOOD
@@ -70,6 +73,15 @@ pub fn listen(tid: Tid) -> Result<(), Errno> {
 /// `ESRCH`: gone, or not ours.
 pub fn interrupt(tid: Tid) -> Result<(), Errno> {
     request(libc::PTRACE_INTERRUPT, tid, 0, ptr(0)).map(drop)
+}
+
+/// Lets a stopped tracee go on untraced, injecting `signal` unless it is 0; one
+/// in a group-stop stays in it.
+///
+/// # Errors
+/// `ESRCH`: not stopped, or gone.
+pub fn detach(tid: Tid, signal: i32) -> Result<(), Errno> {
+    request(libc::PTRACE_DETACH, tid, 0, signal_ptr(signal)).map(drop)
 }
 
 /// The message of the last event stop: the new thread's id after fork, vfork
@@ -167,6 +179,29 @@ pub fn syscall_info(tid: Tid) -> Result<SyscallInfo, Errno> {
         }
         _ => SyscallInfo::None,
     })
+}
+
+/// The child whose end the SIGCHLD of a signal-delivery-stop tells of
+/// (sigaction(2), `CLD_EXITED`, `CLD_KILLED`, `CLD_DUMPED`); `None` for any
+/// other signal or sender.
+///
+/// # Errors
+/// `ESRCH`: not stopped, or gone; `EINVAL`: the stop has no signal.
+pub fn ended_child(tid: Tid) -> Result<Option<Tid>, Errno> {
+    let mut info = std::mem::MaybeUninit::<libc::siginfo_t>::zeroed();
+    request(libc::PTRACE_GETSIGINFO, tid, 0, info.as_mut_ptr().cast())?;
+    // SAFETY: all-zero bytes are a valid value of this plain C struct, and the
+    // kernel filled it.
+    let info = unsafe { info.assume_init() };
+    let ended = matches!(
+        info.si_code,
+        libc::CLD_EXITED | libc::CLD_KILLED | libc::CLD_DUMPED
+    );
+    if info.si_signo != libc::SIGCHLD || !ended {
+        return Ok(None);
+    }
+    // SAFETY: a SIGCHLD of the kernel has the member `si_pid`.
+    Ok(Some(Tid(unsafe { info.si_pid() })))
 }
 
 /// Makes a tracee in a seccomp-stop skip its call and see `errno` instead, as

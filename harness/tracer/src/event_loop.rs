@@ -1,13 +1,14 @@
 //! Traces a tree of processes and threads to its end.
 
 use crate::counts::Counts;
+use crate::escapes::Escapes;
 use crate::machine::{Phase, Policy, Restart, Tally, is_exec};
 use crate::stop::{Event, Report, Stop, classify};
 use crate::stopped::Stopped;
 use crate::tracees::{InFlight, Tracee, Tracees};
 use harness_sys::launcher::{LaunchError, LaunchReport, Launched, Step};
 use harness_sys::ptrace::{self, Options, SyscallInfo};
-use harness_sys::{Errno, Tid, wait};
+use harness_sys::{Errno, Tid, process, wait};
 use harness_syscalls::{Abi, TraceSet};
 use std::time::{Duration, Instant};
 
@@ -73,16 +74,46 @@ pub enum Error {
     Vanished(Tid),
 }
 
+/// Which of the calls that a tracer sees are traced events.
+#[derive(Debug, Clone, Copy)]
+pub enum Events<'s> {
+    /// Those of a set. A filter of the child's must have been compiled for it
+    /// and return `SECCOMP_RET_TRACE` with [`TRACE_DATA`]; a stop with other
+    /// data was caused by a filter that the tracee installed.
+    InSet(&'s TraceSet),
+    /// All of them, whatever the data: the filter is not one of the harness's.
+    /// Filters that the tracee installs cannot be told from it.
+    Every,
+}
+
+impl Events<'_> {
+    #[inline]
+    fn contain(self, abi: Abi, number: u32) -> bool {
+        match self {
+            Self::InSet(set) => set.contains(abi, number),
+            Self::Every => true,
+        }
+    }
+
+    /// Whether a seccomp-stop with this data is the tracer's.
+    #[inline]
+    fn own(self, data: u32) -> bool {
+        match self {
+            Self::InSet(_) => data == u32::from(TRACE_DATA),
+            Self::Every => true,
+        }
+    }
+}
+
 /// Attaches to a child that has not been released, and traces it and all its
 /// descendants until none is left.
 ///
-/// A filter of the child's must have been compiled for the same set and return
-/// `SECCOMP_RET_TRACE` with [`TRACE_DATA`]. Any other child of this process is
-/// waited for too, and counts as one that escaped.
+/// Any other child of this process is waited for too, and counts as one that
+/// escaped.
 ///
 /// # Errors
 /// [`Error`]; end the process then, so that its tracees die.
-pub fn trace(mut child: Launched, policy: Policy, set: &TraceSet) -> Result<Outcome, Error> {
+pub fn trace(mut child: Launched, policy: Policy, events: Events<'_>) -> Result<Outcome, Error> {
     let root = child.tid();
     let options = match policy {
         Policy::EveryCall => Options::WHOLE_TREE,
@@ -99,14 +130,14 @@ pub fn trace(mut child: Launched, policy: Policy, set: &TraceSet) -> Result<Outc
     };
     let mut tracer = Tracer {
         policy,
-        set,
+        events,
         counts: Counts::default(),
         tracees: Tracees::default(),
+        escapes: Escapes::default(),
         root,
         end: None,
     };
     tracer.tracees.adopt(root);
-    tracer.counts.tracees = 1;
     let first = Phase::default().abandon(policy);
     let started = Instant::now();
     stopped
@@ -114,6 +145,8 @@ pub fn trace(mut child: Launched, policy: Policy, set: &TraceSet) -> Result<Outc
         .map_err(|errno| failed(root, "PTRACE_CONT", errno))?;
     tracer.run()?;
     let wall = started.elapsed();
+    tracer.counts.tracees = 1 + tracer.escapes.traced();
+    tracer.counts.escaped = tracer.escapes.count();
     let launch = child.report()?;
     Ok(Outcome {
         end: tracer.end.ok_or(Error::Vanished(root))?,
@@ -133,7 +166,7 @@ fn await_mark(root: Tid) -> Result<Option<Stopped>, Error> {
         };
         match classify(status) {
             Report::Exited(_) | Report::Killed(_) => return Ok(None),
-            Report::Stopped(Stop::Signal(libc_signal::SIGSTOP)) => {
+            Report::Stopped(Stop::Signal(SIGSTOP)) => {
                 return Ok(Some(Stopped::new(root)));
             }
             Report::Stopped(stop) => {
@@ -151,16 +184,16 @@ fn await_mark(root: Tid) -> Result<Option<Stopped>, Error> {
     }
 }
 
-mod libc_signal {
-    /// signal(7), the same on all architectures but MIPS and SPARC.
-    pub(super) const SIGSTOP: i32 = 19;
-}
+// signal(7), x86.
+const SIGCHLD: i32 = 17;
+const SIGSTOP: i32 = 19;
 
 struct Tracer<'s> {
     policy: Policy,
-    set: &'s TraceSet,
+    events: Events<'s>,
     counts: Counts,
     tracees: Tracees,
+    escapes: Escapes,
     root: Tid,
     end: Option<End>,
 }
@@ -186,9 +219,8 @@ impl Tracer<'_> {
         if tid == self.root {
             self.end = Some(end);
         }
-        if !self.tracees.end(tid) {
-            self.counts.escaped += 1;
-        }
+        self.escapes.suspect(tid, &self.tracees);
+        self.tracees.end(tid);
     }
 
     #[inline]
@@ -197,8 +229,13 @@ impl Tracer<'_> {
         if is_exec(stop) {
             self.on_exec(tid, &stopped)?;
         }
+        if stop == Stop::Signal(SIGCHLD) {
+            self.on_child_signal(tid, &stopped)?;
+        }
         let (tracee, new) = self.tracees.adopt(tid);
-        self.counts.tracees += u64::from(new);
+        if new {
+            self.escapes.adopted(tid);
+        }
         let restart = match stop {
             Stop::Syscall | Stop::Seccomp => {
                 let info = stopped.syscall_info();
@@ -209,7 +246,7 @@ impl Tracer<'_> {
                         stop,
                         info,
                         self.policy,
-                        self.set,
+                        self.events,
                         &mut self.counts,
                         &stopped,
                     )
@@ -219,19 +256,37 @@ impl Tracer<'_> {
                 }
             }
             _ => {
-                if stop == Stop::Event(Event::NewTask)
-                    && let Some(call) = &mut tracee.call
-                {
-                    call.new_task = true;
+                if stop == Stop::Event(Event::NewTask) {
+                    self.escapes.announced();
+                    if let Some(call) = &mut tracee.call {
+                        call.new_task = true;
+                    }
                 }
                 let (tally, restart) = tracee.phase.step(self.policy, stop);
                 self.counts.count(tally);
                 restart
             }
         };
+        if let Some(task) = tracee.unannounced.take() {
+            self.escapes.suspect(task, &self.tracees);
+        }
         stopped
             .restart(restart)
             .map_err(|errno| failed(tid, "PTRACE_SYSCALL or PTRACE_CONT", errno))
+    }
+
+    /// The sender may be a child that runs untraced.
+    fn on_child_signal(&mut self, tid: Tid, stopped: &Stopped) -> Result<(), Error> {
+        let child = stopped.ended_child();
+        let child = child.map_err(|errno| failed(tid, "PTRACE_GETSIGINFO", errno))?;
+        // In a namespace of its own the parent knows the child by another id.
+        if let Some(child) = child.flatten()
+            && !self.tracees.knows(child)
+            && process::shares_pid_namespace(tid)
+        {
+            self.escapes.suspect(child, &self.tracees);
+        }
+        Ok(())
     }
 
     fn on_exec(&mut self, leader: Tid, stopped: &Stopped) -> Result<(), Error> {
@@ -254,7 +309,7 @@ fn on_call(
     stop: Stop,
     info: SyscallInfo,
     policy: Policy,
-    set: &TraceSet,
+    events: Events<'_>,
     counts: &mut Counts,
     stopped: &Stopped,
 ) -> Result<Restart, Errno> {
@@ -262,12 +317,12 @@ fn on_call(
         SyscallInfo::Entry(call) => {
             tracee.phase.correct(true);
             if policy == Policy::EveryCall {
-                enter(tracee, call, set, counts);
+                enter(tracee, call, events, counts);
             }
         }
         SyscallInfo::Seccomp { call, data } => {
-            enter(tracee, call, set, counts);
-            if data != u32::from(TRACE_DATA) {
+            enter(tracee, call, events, counts);
+            if !events.own(data) {
                 // A filter of the tracee's own asks for a tracer that it has not.
                 stopped.skip_call(Errno::ENOSYS)?;
                 tracee.call = None;
@@ -287,20 +342,20 @@ fn on_call(
 }
 
 #[inline]
-fn enter(tracee: &mut Tracee, call: ptrace::Call, set: &TraceSet, counts: &mut Counts) {
+fn enter(tracee: &mut Tracee, call: ptrace::Call, events: Events<'_>, counts: &mut Counts) {
     counts.calls_seen += 1;
     let Some((abi, number)) = Abi::of(call.arch, call.number) else {
         return;
     };
-    let in_set = set.contains(abi, number);
-    if in_set {
+    let wanted = events.contain(abi, number);
+    if wanted {
         counts.traced_events += 1;
         counts.calls.of(abi, number).entered += 1;
     }
     tracee.call = Some(InFlight {
         abi,
         number,
-        traced: in_set,
+        traced: wanted,
         new_task: false,
     });
 }
@@ -314,7 +369,7 @@ fn leave(tracee: &mut Tracee, result: i64, is_error: bool, counts: &mut Counts) 
         counts.calls.of(call.abi, call.number).failed += 1;
     }
     if !call.new_task && result > 0 && makes_task(call.abi, call.number) {
-        counts.escaped += 1;
+        tracee.unannounced = i32::try_from(result).ok().map(Tid);
     }
 }
 

@@ -6,6 +6,8 @@
 //! on recorded sequences.
 
 pub mod counts;
+pub mod dump;
+mod escapes;
 mod event_loop;
 pub mod machine;
 pub mod order;
@@ -13,4 +15,4 @@ pub mod stop;
 mod stopped;
 mod tracees;
 
-pub use event_loop::{End, Error, Outcome, TRACE_DATA, trace};
+pub use event_loop::{End, Error, Events, Outcome, TRACE_DATA, trace};

@@ -40,6 +40,11 @@ impl Stopped {
         alive(ptrace::event_message(self.0))
     }
 
+    /// The child whose end its SIGCHLD tells of, if it does; `None` if it is dying.
+    pub(crate) fn ended_child(&self) -> Request<Option<Tid>> {
+        alive(ptrace::ended_child(self.0))
+    }
+
     /// Makes its call fail with `errno` without being made.
     pub(crate) fn skip_call(&self, errno: Errno) -> Request<()> {
         alive(ptrace::skip_call(self.0, errno))

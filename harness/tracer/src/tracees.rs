@@ -13,6 +13,8 @@ pub(crate) struct Tracee {
     pub(crate) phase: Phase,
     /// The call it is in.
     pub(crate) call: Option<InFlight>,
+    /// The task that its last call made without an event stop.
+    pub(crate) unannounced: Option<Tid>,
 }
 
 /// A call that was entered and has not returned.
@@ -43,10 +45,16 @@ impl Tracees {
         (slot.get_or_insert_default(), new)
     }
 
-    /// Takes a report of an end into account; says whether the thread is, or
-    /// ever was, a tracee.
-    pub(crate) fn end(&mut self, tid: Tid) -> bool {
-        self.0.get_mut(&tid).map(Option::take).is_some()
+    /// Takes a report of an end into account.
+    pub(crate) fn end(&mut self, tid: Tid) {
+        if let Some(tracee) = self.0.get_mut(&tid) {
+            *tracee = None;
+        }
+    }
+
+    /// Whether the thread is, or ever was, a tracee.
+    pub(crate) fn knows(&self, tid: Tid) -> bool {
+        self.0.contains_key(&tid)
     }
 
     /// After an exec by a thread that was not the leader: the thread goes on
@@ -90,16 +98,18 @@ mod tests {
         let mut tracees = Tracees::default();
         assert!(tracees.adopt(Tid(7)).1);
         assert!(!tracees.adopt(Tid(7)).1);
-        assert!(tracees.end(Tid(7)));
+        tracees.end(Tid(7));
     }
 
     #[test]
     fn an_inherited_zombie_is_no_stranger_and_its_id_can_come_again() {
         let mut tracees = Tracees::default();
         tracees.adopt(Tid(7)).0.phase = Phase::InCall;
-        assert!(tracees.end(Tid(7)));
-        assert!(tracees.end(Tid(7)));
-        assert!(!tracees.end(Tid(8)));
+        tracees.end(Tid(7));
+        tracees.end(Tid(7));
+        tracees.end(Tid(8));
+        assert!(tracees.knows(Tid(7)));
+        assert!(!tracees.knows(Tid(8)));
         let (tracee, new) = tracees.adopt(Tid(7));
         assert!(new);
         assert_eq!(tracee.phase, Phase::Outside);

@@ -93,6 +93,7 @@ pub(crate) fn plan(workloads: Vec<WorkloadPlan>, modes: &[Mode], runs: u32) -> P
                 name: mode.name.into(),
                 available: true,
                 unavailable_reason: None,
+                traces_set: true,
             })
             .collect(),
         hooks: Hooks::default(),
