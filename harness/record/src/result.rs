@@ -51,11 +51,15 @@ pub struct ResultRow {
     pub context_switches: Option<ContextSwitches>,
     /// (time under this mode − time under `none`) / `syscalls_reference`, paired;
     /// the time is that of the calls divided by, of the loop or of the whole
-    /// execution. `median` is the Hodges–Lehmann estimate.
-    pub overhead_ns_per_syscall: Option<Distribution>,
+    /// execution. The Hodges–Lehmann estimate.
+    pub overhead_ns_per_syscall: Option<f64>,
+    /// The same with its interval; `median` is the estimate.
+    pub overhead_ns_per_syscall_distribution: Option<Distribution>,
     /// (wall time under this mode − wall time under `none`) / stops of this
-    /// mode, paired. `median` is the Hodges–Lehmann estimate.
-    pub overhead_ns_per_stop: Option<Distribution>,
+    /// mode, paired. The Hodges–Lehmann estimate.
+    pub overhead_ns_per_stop: Option<f64>,
+    /// The same with its interval; `median` is the estimate.
+    pub overhead_ns_per_stop_distribution: Option<Distribution>,
     /// The seccomp program of the mode, where it has one.
     pub filter: Option<FilterSummary>,
 }

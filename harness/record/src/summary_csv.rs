@@ -92,22 +92,22 @@ const COLUMNS: &[Column] = &[
         cell(row.context_switches.map(|c| c.tracer_involuntary))
     }),
     ("overhead_ns_per_syscall", |row| {
-        median(row.overhead_ns_per_syscall)
+        median(row.overhead_ns_per_syscall_distribution)
     }),
     ("overhead_ns_per_syscall_low", |row| {
-        low(row.overhead_ns_per_syscall)
+        low(row.overhead_ns_per_syscall_distribution)
     }),
     ("overhead_ns_per_syscall_high", |row| {
-        high(row.overhead_ns_per_syscall)
+        high(row.overhead_ns_per_syscall_distribution)
     }),
     ("overhead_ns_per_stop", |row| {
-        median(row.overhead_ns_per_stop)
+        median(row.overhead_ns_per_stop_distribution)
     }),
     ("overhead_ns_per_stop_low", |row| {
-        low(row.overhead_ns_per_stop)
+        low(row.overhead_ns_per_stop_distribution)
     }),
     ("overhead_ns_per_stop_high", |row| {
-        high(row.overhead_ns_per_stop)
+        high(row.overhead_ns_per_stop_distribution)
     }),
     ("filter_compiler", |row| {
         cell(row.filter.as_ref().map(|f| &f.compiler))

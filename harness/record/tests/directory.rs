@@ -100,8 +100,10 @@ fn result_row() -> ResultRow {
             tracer_voluntary: 12,
             tracer_involuntary: 13,
         }),
-        overhead_ns_per_syscall: Some(distribution),
+        overhead_ns_per_syscall: Some(distribution.median),
+        overhead_ns_per_syscall_distribution: Some(distribution),
         overhead_ns_per_stop: None,
+        overhead_ns_per_stop_distribution: None,
         filter: Some(FilterSummary {
             compiler: "linear".into(),
             instructions: 36,

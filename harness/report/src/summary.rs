@@ -183,9 +183,13 @@ fn workload_rows(plan: &Plan, workload: &WorkloadPlan, groups: &[Group]) -> Vec<
             continue;
         }
         row.ratio = ratio(workload, untraced, group);
-        row.overhead_ns_per_syscall = overhead(untraced, group, of, reference);
+        row.overhead_ns_per_syscall_distribution = overhead(untraced, group, of, reference);
         let stops = row.stops.map(|stops| stops.total);
-        row.overhead_ns_per_stop = overhead(untraced, group, TimeMeasure::WallNs, stops);
+        row.overhead_ns_per_stop_distribution =
+            overhead(untraced, group, TimeMeasure::WallNs, stops);
+        let estimate = |distribution: Option<Distribution>| distribution.map(|ns| ns.median);
+        row.overhead_ns_per_syscall = estimate(row.overhead_ns_per_syscall_distribution);
+        row.overhead_ns_per_stop = estimate(row.overhead_ns_per_stop_distribution);
     }
     rows
 }
@@ -216,7 +220,9 @@ fn counted_row(plan: &Plan, workload: &WorkloadPlan, group: &Group, groups: &[Gr
         syscalls_reference: None,
         context_switches: group.context_switches(),
         overhead_ns_per_syscall: None,
+        overhead_ns_per_syscall_distribution: None,
         overhead_ns_per_stop: None,
+        overhead_ns_per_stop_distribution: None,
         filter: plan
             .filters
             .iter()

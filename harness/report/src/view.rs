@@ -83,7 +83,7 @@ fn cells(workload: &WorkloadPlan, row: &ResultRow, syscalls: Option<u64>) -> Vec
         per_syscall.map_or_else(unknown, per_text),
         count(switches.map(|switches| switches.tracer_voluntary)),
         count(switches.map(|switches| switches.tracee_voluntary)),
-        row.overhead_ns_per_syscall
+        row.overhead_ns_per_syscall_distribution
             .map_or_else(unknown, |ns| ns_text(ns.median)),
     ]
 }

@@ -127,7 +127,7 @@ fn the_table_fits_a_hundred_columns() {
             switches.tracer_voluntary = 999_999;
             switches.tracee_voluntary = 999_999;
         }
-        if let Some(ns) = &mut row.overhead_ns_per_syscall {
+        if let Some(ns) = &mut row.overhead_ns_per_syscall_distribution {
             ns.median = 1_234_567.0;
         }
     }

@@ -99,7 +99,7 @@ fn pictures_are_labelled_and_captioned() {
             }
             for row in &record.results {
                 let untraced = row.mode == "none" && plot.name.ends_with("ns-per-syscall");
-                let negative = row.overhead_ns_per_syscall.is_none();
+                let negative = row.overhead_ns_per_syscall_distribution.is_none();
                 assert!(
                     texts.contains(&row.mode) || untraced || negative,
                     "{name}: {}",
@@ -194,7 +194,7 @@ proptest! {
             if let Some(ratio) = &mut row.ratio {
                 (ratio.estimate, ratio.low, ratio.high) = (figure(0), Some(figure(1)), Some(figure(2)));
             }
-            if let Some(ns) = &mut row.overhead_ns_per_syscall {
+            if let Some(ns) = &mut row.overhead_ns_per_syscall_distribution {
                 (ns.median, ns.low, ns.high) = (figure(0), Some(figure(1)), Some(figure(2)));
             }
             if let Some(stops) = &mut row.stops {

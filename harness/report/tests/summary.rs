@@ -135,14 +135,20 @@ fn figures_are_per_execution() {
     assert_eq!(ptrace.syscalls, Some(16));
     // (9,000 − 5,000) over 16 calls and over 40 stops.
     assert_eq!(ptrace.syscalls_reference, Some(16));
-    assert_eq!(ptrace.overhead_ns_per_syscall.unwrap().median, 250.0);
-    assert_eq!(ptrace.overhead_ns_per_stop.unwrap().median, 100.0);
+    assert_eq!(
+        ptrace.overhead_ns_per_syscall_distribution.unwrap().median,
+        250.0
+    );
+    assert_eq!(
+        ptrace.overhead_ns_per_stop_distribution.unwrap().median,
+        100.0
+    );
     let none = row(&rows, "none");
     // Nobody counts them, but without a tracer there are none.
     assert_eq!(none.stops.unwrap().total, 0);
     assert_eq!(none.syscalls, None);
     assert_eq!(none.syscalls_reference, Some(16));
-    assert_eq!(none.overhead_ns_per_syscall, None);
+    assert_eq!(none.overhead_ns_per_syscall_distribution, None);
 }
 
 /// A workload that times its loop is compared by the loop, and what the loop
@@ -172,8 +178,14 @@ fn loops_are_compared_with_loops() {
         assert_eq!(ratio.of, TimeMeasure::LoopNs);
         assert_eq!(ptrace.loop_ns.unwrap().median, 24_000.0);
         assert_eq!(ptrace.syscalls_reference, Some(reference));
-        assert_eq!(ptrace.overhead_ns_per_syscall.unwrap().median, per_syscall);
-        assert_eq!(ptrace.overhead_ns_per_stop.unwrap().median, 50.0);
+        assert_eq!(
+            ptrace.overhead_ns_per_syscall_distribution.unwrap().median,
+            per_syscall
+        );
+        assert_eq!(
+            ptrace.overhead_ns_per_stop_distribution.unwrap().median,
+            50.0
+        );
     };
     check(times_itself.clone(), 200, 100.0);
     // The calls of the loop unknown: whole time over all calls.
@@ -197,7 +209,10 @@ fn the_statement_replaces_the_count() {
         let rows = summarise(&plan, &samples(&plan, |_| {}));
         let ptrace = row(&rows, "ptrace");
         assert_eq!(ptrace.syscalls_reference, expected);
-        assert_eq!(ptrace.overhead_ns_per_syscall.is_some(), expected.is_some());
+        assert_eq!(
+            ptrace.overhead_ns_per_syscall_distribution.is_some(),
+            expected.is_some()
+        );
     }
 }
 
@@ -258,7 +273,10 @@ fn no_ratio_without_the_untraced_mode() {
     let plan = plan(vec![workload("w")], &TWO[1..], 6);
     let rows = summarise(&plan, &samples(&plan, |_| {}));
     assert_eq!(rows.len(), 1);
-    assert_eq!((rows[0].ratio, rows[0].overhead_ns_per_stop), (None, None));
+    assert_eq!(
+        (rows[0].ratio, rows[0].overhead_ns_per_stop_distribution),
+        (None, None)
+    );
     assert!(rows[0].wall_ns.is_some());
 }
 
@@ -387,7 +405,7 @@ proptest! {
         // serde_json writes what is not a number as null; none is expected
         // where the type has a number.
         for row in &rows {
-            for figure in [row.wall_ns, row.loop_ns, row.overhead_ns_per_syscall, row.overhead_ns_per_stop] {
+            for figure in [row.wall_ns, row.loop_ns, row.overhead_ns_per_syscall_distribution, row.overhead_ns_per_stop_distribution] {
                 prop_assert!(figure.is_none_or(|figure| figure.median.is_finite()));
             }
             prop_assert!(row.ratio.is_none_or(|ratio| ratio.estimate.is_finite()), "{}", json);

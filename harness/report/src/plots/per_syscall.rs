@@ -13,7 +13,7 @@ use harness_record::TimeMeasure;
 pub(super) fn draw(subject: &Subject) -> Option<(String, String)> {
     let rows: Vec<_> = subject
         .rows()
-        .filter_map(|row| Some((row, row.overhead_ns_per_syscall?)))
+        .filter_map(|row| Some((row, row.overhead_ns_per_syscall_distribution?)))
         .collect();
     let least = rows
         .iter()
