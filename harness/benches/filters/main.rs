@@ -1,0 +1,3 @@
+//! Every compiler and its peers on the published sets.
+
+fn main() {}
