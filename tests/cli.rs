@@ -12,105 +12,107 @@ use std::time::{Duration, Instant};
 const FAIL: i32 = 1;
 const USAGE: i32 = 2;
 
+/// Words, the exit code, and what must be said.
+const REFUSED: [(&[&str], i32, &[&str]); 22] = [
+    (
+        &["run", "--workload", "make-simm"],
+        FAIL,
+        &["unknown workload make-simm", "did you mean make-sim"],
+    ),
+    (
+        &["run", "--workload", "getppid", "--modes", "ptrac"],
+        FAIL,
+        &["unknown mode ptrac", "did you mean ptrace"],
+    ),
+    (
+        &["run", "--workload", "getppid", "--trace", "%fil"],
+        FAIL,
+        &["%fil", "%file"],
+    ),
+    (
+        &["run", "--workload", "getppid", "--trace", "opemat"],
+        FAIL,
+        &["opemat", "openat"],
+    ),
+    (
+        &["run", "--workload", "getppid", "--trace", ""],
+        FAIL,
+        &["--trace"],
+    ),
+    (
+        &["run", "--workload", "getppid", "--runs", "0"],
+        USAGE,
+        &["--runs", "1.."],
+    ),
+    (
+        &["run", "--workload", "getppid", "--runs", "x"],
+        USAGE,
+        &["--runs", "invalid"],
+    ),
+    (
+        &["run", "--workload", "getppid", "--operations", "0"],
+        USAGE,
+        &["--operations"],
+    ),
+    (
+        &["run", "--workload", "make-sim", "--units", "0"],
+        USAGE,
+        &["--units"],
+    ),
+    (&["run", "--workload", ""], USAGE, &["--workload"]),
+    (&["run"], USAGE, &["--workload"]),
+    (
+        &["run", "--pin", "both", "--workload", "getppid"],
+        USAGE,
+        &["both", "same-core"],
+    ),
+    (
+        &["run", "--", "no-such-command"],
+        FAIL,
+        &["no-such-command: command not found"],
+    ),
+    (
+        &["run", "--", "/no/such/file"],
+        FAIL,
+        &["/no/such/file: command not found"],
+    ),
+    (
+        &["run", "--", "/etc/passwd"],
+        FAIL,
+        &["/etc/passwd", "chmod +x"],
+    ),
+    (&["run", "--", "/etc"], FAIL, &["/etc", "not an executable"]),
+    (
+        &["run", "--runs", "1", "--setup", "exit 3", "--", "true"],
+        FAIL,
+        &["--setup", "exit code 3"],
+    ),
+    (
+        &[
+            "run",
+            "--runs",
+            "1",
+            "--prepare",
+            "kill -9 $$",
+            "--",
+            "true",
+        ],
+        FAIL,
+        &["--prepare", "signal 9"],
+    ),
+    (
+        &["run", "--workload", "getppid", "--output", "/proc/nowhere"],
+        FAIL,
+        &["/proc/nowhere"],
+    ),
+    (&["report", "/no/such/record"], FAIL, &["/no/such/record"]),
+    (&["list", "everything"], USAGE, &["everything", "modes"]),
+    (&["measure"], USAGE, &["measure"]),
+];
+
 #[test]
 fn errors_say_what_why_and_what_to_do() {
-    let cases: [(&[&str], i32, &[&str]); 22] = [
-        (
-            &["run", "--workload", "make-simm"],
-            FAIL,
-            &["unknown workload make-simm", "did you mean make-sim"],
-        ),
-        (
-            &["run", "--workload", "getppid", "--modes", "ptrac"],
-            FAIL,
-            &["unknown mode ptrac", "did you mean ptrace"],
-        ),
-        (
-            &["run", "--workload", "getppid", "--trace", "%fil"],
-            FAIL,
-            &["%fil", "%file"],
-        ),
-        (
-            &["run", "--workload", "getppid", "--trace", "opemat"],
-            FAIL,
-            &["opemat", "openat"],
-        ),
-        (
-            &["run", "--workload", "getppid", "--trace", ""],
-            FAIL,
-            &["--trace"],
-        ),
-        (
-            &["run", "--workload", "getppid", "--runs", "0"],
-            USAGE,
-            &["--runs", "1.."],
-        ),
-        (
-            &["run", "--workload", "getppid", "--runs", "x"],
-            USAGE,
-            &["--runs", "invalid"],
-        ),
-        (
-            &["run", "--workload", "getppid", "--operations", "0"],
-            USAGE,
-            &["--operations"],
-        ),
-        (
-            &["run", "--workload", "make-sim", "--units", "0"],
-            USAGE,
-            &["--units"],
-        ),
-        (&["run", "--workload", ""], USAGE, &["--workload"]),
-        (&["run"], USAGE, &["--workload"]),
-        (
-            &["run", "--pin", "both", "--workload", "getppid"],
-            USAGE,
-            &["both", "same-core"],
-        ),
-        (
-            &["run", "--", "no-such-command"],
-            FAIL,
-            &["no-such-command: command not found"],
-        ),
-        (
-            &["run", "--", "/no/such/file"],
-            FAIL,
-            &["/no/such/file: command not found"],
-        ),
-        (
-            &["run", "--", "/etc/passwd"],
-            FAIL,
-            &["/etc/passwd", "chmod +x"],
-        ),
-        (&["run", "--", "/etc"], FAIL, &["/etc", "not an executable"]),
-        (
-            &["run", "--runs", "1", "--setup", "exit 3", "--", "true"],
-            FAIL,
-            &["--setup", "exit code 3"],
-        ),
-        (
-            &[
-                "run",
-                "--runs",
-                "1",
-                "--prepare",
-                "kill -9 $$",
-                "--",
-                "true",
-            ],
-            FAIL,
-            &["--prepare", "signal 9"],
-        ),
-        (
-            &["run", "--workload", "getppid", "--output", "/proc/nowhere"],
-            FAIL,
-            &["/proc/nowhere"],
-        ),
-        (&["report", "/no/such/record"], FAIL, &["/no/such/record"]),
-        (&["list", "everything"], USAGE, &["everything", "modes"]),
-        (&["measure"], USAGE, &["measure"]),
-    ];
-    for (words, code, parts) in cases {
+    for (words, code, parts) in REFUSED {
         let harness = Harness::new();
         let output = harness.output(words);
         let stderr = String::from_utf8_lossy(&output.stderr);
@@ -427,7 +429,8 @@ fn the_record_holds_what_was_asked_for() {
     assert_eq!(record["plan"]["seed"], 9);
     assert_eq!(record["state"]["status"], "complete");
     let order = record["plan"]["order"].as_array().expect("order").len();
-    assert_eq!(order, 2 * 4 * 3);
+    let modes = record["plan"]["modes"].as_array().expect("modes").len();
+    assert_eq!(order, 2 * modes * 3);
     let stored = std::fs::read_to_string(harness.directory().join("r/run.json")).expect("run.json");
     assert_eq!(
         serde_json::from_str::<serde_json::Value>(&stored).expect("JSON"),

@@ -48,6 +48,15 @@ struct Case {
     execs: u64,
 }
 
+/// The modes with a filter of the harness's own and a tracer.
+const SECCOMP: [&str; 5] = [
+    "seccomp-naive",
+    "seccomp-linear",
+    "seccomp-bitmap",
+    "seccomp-tree",
+    "seccomp-optimal",
+];
+
 const N: u64 = 25;
 
 const CASES: [Case; 9] = [
@@ -164,7 +173,7 @@ fn stops_are_exactly_those_the_calls_determine() {
         // Each child tells of itself twice (its parent's event, its own first
         // stop), each exec once.
         let event = 2 * case.children + case.execs;
-        for mode in ["seccomp-linear", "seccomp-bitmap"] {
+        for mode in SECCOMP {
             let row = row(&record, case.workload, mode);
             assert_eq!(row["traced_events"], case.traced, "{name}, {mode}");
             assert_eq!(row["verified"], true, "{name}, {mode}");
@@ -178,6 +187,10 @@ fn stops_are_exactly_those_the_calls_determine() {
             };
             assert_eq!(stops(row), expected, "{name}, {mode}");
         }
+        let allow = row(&record, case.workload, "seccomp-allow");
+        assert_eq!(allow["verified"], true, "{name}");
+        assert!(allow["stops"].is_null(), "{name}: nobody traces");
+        assert!(allow["traced_events"].is_null(), "{name}");
         let row = row(&record, case.workload, "ptrace");
         assert_eq!(row["traced_events"], case.traced, "{name}");
         let calls = row["syscalls"].as_u64().expect("ptrace sees every call");
@@ -242,7 +255,7 @@ fn strace_counts_the_same_calls() {
                 ]
                 .concat(),
             );
-            for mode in ["ptrace", "seccomp-linear", "seccomp-bitmap"] {
+            for mode in ["ptrace"].into_iter().chain(SECCOMP) {
                 let row = row(&record, "command", mode);
                 assert_eq!(
                     row["traced_events"], entered,
@@ -260,7 +273,8 @@ fn a_program_finds_the_same_process_in_every_mode() {
     let script =
         "umask; ulimit -n; pwd; ls /proc/self/fd | wc -l; grep -E 'Sig(Blk|Ign)' /proc/self/status";
     let mut seen = Vec::new();
-    for mode in ["none", "ptrace", "seccomp-linear", "seccomp-bitmap"] {
+    let others = ["none", "seccomp-allow", "ptrace"];
+    for mode in others.into_iter().chain(SECCOMP) {
         let harness = Harness::new();
         let words = [
             "run", "--modes", mode, "--runs", "1", "--warmup", "0", "--format", "json", "--output",

@@ -1,6 +1,7 @@
 //! `harness list`: what can be named on the command line.
 
 use crate::cmd::{Exit, print};
+use harness_mode::SeccompFile;
 use harness_syscalls::{Abi, Table};
 use std::fmt::Write;
 
@@ -60,7 +61,12 @@ fn modes() -> Vec<(String, String)> {
             mode.summary().to_owned() + &unavailable.unwrap_or_default(),
         )
     };
-    harness_mode::registry().iter().map(row).collect()
+    let file = (
+        SeccompFile::NAME.to_owned(),
+        SeccompFile::SUMMARY.to_owned(),
+    );
+    let modes = harness_mode::registry().iter().map(row);
+    modes.chain([file]).collect()
 }
 
 fn classes() -> Vec<(String, String)> {

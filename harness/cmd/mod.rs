@@ -1,12 +1,13 @@
 //! The command line: one file a subcommand.
 
 mod doctor;
+mod filter;
 mod list;
 mod report;
 mod run;
 
 use clap::{Parser, Subcommand};
-use std::io::{ErrorKind, IsTerminal, Write};
+use std::io::{ErrorKind, Write};
 use std::process::ExitCode;
 
 /// Measures what each way of tracing Linux system calls costs.
@@ -23,6 +24,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Run(Box<run::Args>),
+    Filter(Box<filter::Args>),
     List(list::Args),
     Doctor(doctor::Args),
     Report(report::Args),
@@ -38,6 +40,21 @@ enum Exit {
     Signal(i32),
 }
 
+/// Words of the command line that contradict each other, where clap cannot tell.
+#[derive(Debug)]
+struct Usage(String);
+
+impl std::fmt::Display for Usage {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Usage {}
+
+/// Exit code for a wrong command line, as clap has it.
+const USAGE: u8 = 2;
+
 /// Reads the command line and does what it says. Exit codes: 0 fine, 1 error,
 /// 2 usage, 128 and the signal where one stopped it.
 pub(crate) fn main() -> ExitCode {
@@ -45,6 +62,7 @@ pub(crate) fn main() -> ExitCode {
     log(cli.verbose);
     let result = match cli.command {
         Command::Run(args) => run::run(*args, cli.verbose > 0),
+        Command::Filter(args) => filter::run(&args),
         Command::List(args) => list::run(&args),
         Command::Doctor(args) => doctor::run(&args),
         Command::Report(args) => report::run(&args),
@@ -55,7 +73,10 @@ pub(crate) fn main() -> ExitCode {
         Ok(Exit::Signal(signal)) => ExitCode::from(u8::try_from(128 + signal).unwrap_or(1)),
         Err(error) => {
             complain(&format!("{error:#}"));
-            ExitCode::FAILURE
+            match error.downcast_ref() {
+                Some(Usage(_)) => ExitCode::from(USAGE),
+                None => ExitCode::FAILURE,
+            }
         }
     }
 }
@@ -68,9 +89,9 @@ fn complain(line: &str) {
 
 /// Writes a result to standard output. A reader that has seen enough and
 /// closed its end is no error.
-fn print(text: &str) -> anyhow::Result<()> {
+fn print(text: impl AsRef<[u8]>) -> anyhow::Result<()> {
     let mut out = std::io::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+    match out.write_all(text.as_ref()).and_then(|()| out.flush()) {
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
         result => {
             result.map_err(|error| anyhow::anyhow!("cannot write to standard output: {error}"))
@@ -87,7 +108,6 @@ fn log(verbose: u8) {
     tracing_subscriber::fmt()
         .with_max_level(level)
         .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal())
         .with_target(false)
         .without_time()
         .init();

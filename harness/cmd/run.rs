@@ -1,10 +1,12 @@
 //! `harness run`: takes a measurement and reports it.
 
-use crate::cmd::{Exit, complain, print};
+use crate::cmd::{Exit, complain, filter, print};
 use anyhow::Context;
 use clap::builder::NonEmptyStringValueParser;
+use harness_cbpf::disassemble;
 use harness_measure::request::Size;
 use harness_measure::{Error, Finished, Request, Session, Target};
+use harness_mode::SeccompFile;
 use harness_record::{Hooks, Pin, Provenance, Record, RecordDirectory, SCHEMA_VERSION, State};
 use harness_report::Format;
 use harness_sys::signals::Termination;
@@ -30,6 +32,10 @@ pub(super) struct Args {
     /// [default: connect; for a microbenchmark the call it makes]
     #[arg(long, value_name = "SET", allow_hyphen_values = true)]
     trace: Option<String>,
+    /// A seccomp program of your own, as mode seccomp-file: struct sock_filter bytes or assembler
+    /// text. Each SECCOMP_RET_TRACE of it is a traced event; --trace is not applied to it
+    #[arg(long, value_name = "FILE")]
+    filter: Option<PathBuf>,
     /// Counted runs of each workload under each mode; 6 is the least that gives a 95 % interval
     #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     runs: u32,
@@ -118,7 +124,12 @@ pub(super) fn run(args: Args, verbose: bool) -> anyhow::Result<Exit> {
     let started = OffsetDateTime::now_utc();
     let output = args.output.clone();
     let termination = Termination::block().context("signalfd(2)")?;
-    let session = match Session::new(request(args, verbose), &termination) {
+    let request = request(args, verbose)?;
+    let program = request
+        .filter
+        .as_ref()
+        .map(|file| disassemble(file.program()));
+    let session = match Session::new(request, &termination) {
         Err(Error::Interrupted(signal)) => {
             complain(&format!("stopped by signal {signal} before the first run"));
             return Ok(Exit::Signal(signal));
@@ -130,6 +141,11 @@ pub(super) fn run(args: Args, verbose: bool) -> anyhow::Result<Exit> {
         None => default_output(started, &session.environment().host)?,
     };
     let directory = RecordDirectory::create(path)?;
+    if let Some(program) = program {
+        // The file may have changed when somebody reads the record.
+        let path = directory.path().join("seccomp-file.txt");
+        std::fs::write(&path, program).with_context(|| path.display().to_string())?;
+    }
     let mut record = Record {
         schema_version: SCHEMA_VERSION,
         harness: Provenance {
@@ -193,7 +209,7 @@ fn finish(
     Ok(exit)
 }
 
-fn request(args: Args, verbose: bool) -> Request {
+fn request(args: Args, verbose: bool) -> anyhow::Result<Request> {
     let mut targets: Vec<Target> = Vec::new();
     for name in args.workload {
         if !targets
@@ -206,9 +222,11 @@ fn request(args: Args, verbose: bool) -> Request {
     if !args.command.is_empty() {
         targets.push(Target::Command(args.command));
     }
-    Request {
+    let filter = args.filter.as_deref().map(filter::input::program);
+    Ok(Request {
         targets,
         modes: (args.modes != ["all"]).then_some(args.modes),
+        filter: filter.transpose()?.map(SeccompFile::new),
         trace: args.trace,
         runs: args.runs,
         warmup: args.warmup,
@@ -232,7 +250,7 @@ fn request(args: Args, verbose: bool) -> Request {
             units: args.units,
             jobs: args.jobs,
         },
-    }
+    })
 }
 
 fn default_output(started: OffsetDateTime, host: &str) -> anyhow::Result<PathBuf> {

@@ -37,7 +37,7 @@ impl Mode for Allow {
     }
 
     fn summary(&self) -> &'static str {
-        "no tracer; seccomp-linear's program with every return made ALLOW: what having a filter costs"
+        "no tracer, seccomp-linear's program made to allow all: what having a filter costs"
     }
 
     fn check(&self) -> Result<(), Unavailable> {

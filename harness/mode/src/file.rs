@@ -20,7 +20,8 @@ impl SeccompFile {
     /// Name on the command line.
     pub const NAME: &str = "seccomp-file";
     /// What it does, in a line.
-    pub const SUMMARY: &str = "a program of your own: each SECCOMP_RET_TRACE of it is a traced event, the trace set is not applied";
+    pub const SUMMARY: &str =
+        "your own program (run --filter FILE): each SECCOMP_RET_TRACE is a traced event";
 
     /// The mode that installs `program`.
     #[must_use]

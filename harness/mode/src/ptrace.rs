@@ -16,7 +16,7 @@ impl Mode for Ptrace {
     }
 
     fn summary(&self) -> &'static str {
-        "PTRACE_SYSCALL: every system call stops twice, the trace set is applied in user space"
+        "PTRACE_SYSCALL: every call stops twice, the trace set is applied in user space"
     }
 
     fn check(&self) -> Result<(), Unavailable> {

@@ -54,7 +54,7 @@ pub(crate) fn verify(
         )
     } else {
         let text = "every sample ended as it must; traced events are those of its own filter, not of the trace set";
-        (Some(true), text.to_string())
+        (None, text.to_string())
     };
     let Some(first) = group.failed.first() else {
         return events;

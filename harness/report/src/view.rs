@@ -163,10 +163,13 @@ fn notes(record: &Record, workload: &WorkloadPlan) -> Vec<String> {
     for row in measured {
         if let Some(filter) = &row.filter {
             notes.push(format!(
-                "{}: {} instructions by compiler {}{}.",
+                "{}: {} instructions {}{}.",
                 row.mode,
                 filter.instructions,
-                filter.compiler,
+                match filter.compiler.as_str() {
+                    "file" => "from the file given".to_string(),
+                    compiler => format!("by compiler {compiler}"),
+                },
                 if filter.cacheable {
                     ", cacheable by the kernel"
                 } else {

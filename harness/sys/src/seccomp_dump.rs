@@ -9,7 +9,8 @@ const PTRACE_SECCOMP_GET_FILTER: libc::c_uint = 0x420c;
 /// `BPF_MAXINSNS`, `uapi/linux/bpf_common.h`: no filter is longer.
 const MAX_INSTRUCTIONS: usize = 4096;
 
-/// The filter of a stopped tracee with this index; 0 is the one installed last.
+/// The filter of a stopped tracee with this index; 0 is the one installed first
+/// (`get_nth_filter` in `kernel/seccomp.c`; ptrace(2) has it the other way round).
 ///
 /// # Errors
 /// `EACCES`: the caller has no CAP_SYS_ADMIN in the initial user namespace, or is under seccomp itself; `ENOENT`: no

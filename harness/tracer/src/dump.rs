@@ -29,7 +29,7 @@ pub enum DumpError {
     Refused {
         /// The thread.
         tid: Tid,
-        /// The filter; 0 was installed last.
+        /// The filter; 0 was installed first.
         index: usize,
         /// The error.
         errno: Errno,
@@ -61,8 +61,8 @@ fn remedy(errno: Errno) -> &'static str {
     }
 }
 
-/// The filters of a thread, or the one with `index`; the first was installed
-/// last and runs first. The calling thread must not trace `tid` yet.
+/// The filters of a thread in the order of their installation, or the one with
+/// `index`. All run at each call, the last one first. The calling thread must not trace `tid` yet.
 ///
 /// # Errors
 /// [`DumpError`]. The thread goes on in any case.

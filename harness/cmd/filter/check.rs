@@ -1,0 +1,133 @@
+//! `harness filter check`: whether two programs, or a program and a trace set, decide alike.
+
+use super::input::{self, compile};
+use super::options::{Compilation, Numbers};
+use crate::cmd::{Exit, Usage, print};
+use harness_cbpf::{Action, Program};
+use harness_filter::{Counterexample, Decider, Options, as_table};
+use harness_syscalls::{Abi, Table, TraceSet};
+use std::fmt::Write;
+use std::path::Path;
+
+/// Check whether two filters decide every call alike; a counterexample and exit code 1 if not
+///
+/// Each side is FILE (bytes or assembler text, as for show), COMPILER:SET, or set:SET for the trace
+/// set itself, without any compiler. A file whose name looks like these is written with ./ before
+/// it. Tried are every number of every ABI and of foreign architectures next to a constant of the
+/// programs, and such values in the arguments that a program looks at.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// FILE, COMPILER:SET or set:SET
+    #[arg(value_name = "A")]
+    left: String,
+    /// The same
+    #[arg(value_name = "B")]
+    right: String,
+    #[command(flatten)]
+    compilation: Compilation,
+    #[command(flatten)]
+    numbers: Numbers,
+}
+
+/// One side.
+enum Side {
+    Program(Program),
+    Set(Box<(TraceSet, Options)>),
+}
+
+impl Side {
+    fn read(text: &str, numbers: &Numbers, options: &Options) -> anyhow::Result<Self> {
+        let Some((kind, set)) = text.split_once(':') else {
+            return Self::file(text);
+        };
+        if kind == "set" {
+            return Ok(Self::Set(Box::new(as_table(
+                set,
+                numbers.table()?,
+                options,
+            )?)));
+        }
+        match harness_filter::find(kind) {
+            Some(compiler) => Ok(Self::Program(compile(compiler, set, numbers, options)?)),
+            None => Self::file(text),
+        }
+    }
+
+    fn file(text: &str) -> anyhow::Result<Self> {
+        let path = Path::new(text);
+        if text != "-" && !path.exists() {
+            let names: Vec<_> = harness_filter::registry()
+                .iter()
+                .map(|c| c.name())
+                .collect();
+            anyhow::bail!(
+                "{text}: no such file; a side is FILE, COMPILER:SET or set:SET, compilers are {}",
+                names.join(", ")
+            );
+        }
+        Ok(Self::Program(input::program(path)?))
+    }
+
+    fn decider(&self) -> Decider<'_> {
+        match self {
+            Self::Program(program) => Decider::Program(program),
+            Self::Set(set) => Decider::Set(&set.0, &set.1),
+        }
+    }
+}
+
+pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
+    let options = args.compilation.options(&args.numbers)?;
+    if args.left == "-" && args.right == "-" {
+        return Err(Usage("standard input can be one side only".to_owned()).into());
+    }
+    let left = Side::read(&args.left, &args.numbers, &options)?;
+    let right = Side::read(&args.right, &args.numbers, &options)?;
+    let table = args.numbers.table()?;
+    match harness_filter::counterexample(left.decider(), right.decider(), table) {
+        None => {
+            print("equal: every call that was tried is decided alike\n")?;
+            Ok(Exit::Fine)
+        }
+        Some(found) => {
+            print(difference(&found, &args.left, &args.right, table))?;
+            Ok(Exit::Error)
+        }
+    }
+}
+
+fn difference(found: &Counterexample, left: &str, right: &str, table: &Table) -> String {
+    let data = &found.data;
+    let mut call = match Abi::of(data.arch, data.nr) {
+        Some((abi, nr)) => {
+            let name = table.name_of(abi, nr).unwrap_or("no call of the table");
+            format!("{abi} number {nr} ({name})")
+        }
+        None => format!("number {} of architecture {:#010x}", data.nr, data.arch),
+    };
+    for (at, value) in data
+        .args
+        .iter()
+        .enumerate()
+        .filter(|(_, value)| **value != 0)
+    {
+        let _ = write!(call, ", argument {at} = {value:#x}");
+    }
+    if data.instruction_pointer != 0 {
+        let _ = write!(
+            call,
+            ", instruction pointer = {:#x}",
+            data.instruction_pointer
+        );
+    }
+    let action = |value| {
+        Action::from_u32(value)
+            .map_or_else(|| format!("{value:#010x}"), |action| action.to_string())
+    };
+    let width = left.chars().count().max(right.chars().count());
+    format!(
+        "different: {call}\n  {left:width$}  {}\n  {right:width$}  {}\n",
+        action(found.left),
+        action(found.right)
+    )
+}

@@ -1,0 +1,262 @@
+//! `harness filter explain`: what a program does with each system call.
+
+use super::input::Source;
+use super::options::Numbers;
+use super::output::{self, Cells};
+use crate::cmd::{Exit, Usage, print};
+use harness_cbpf::{Action, Obstacle, Program};
+use harness_filter::{Cache, Explanation};
+use harness_syscalls::{Abi, TraceSet};
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+/// Explain a filter call by call: action, instructions executed, cached by the kernel or why not
+///
+/// All arguments are 0; a call marked * may fare otherwise with others. A cached call is allowed
+/// without running the program (Linux 5.11 and later): the program allows it by ld [0], ld [4], ja,
+/// jeq, jge, jgt, jset and and with constants alone, and so does every other filter of the process.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(flatten)]
+    source: Source,
+    /// Calls of this ABI
+    #[arg(long, value_enum, default_value_t = AbiArg::All)]
+    abi: AbiArg,
+    /// Only the calls in this trace set
+    #[arg(long, value_name = "SET", allow_hyphen_values = true)]
+    only: Option<String>,
+    #[command(flatten)]
+    numbers: Numbers,
+    /// What standard output gets
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    format: Format,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum AbiArg {
+    All,
+    #[value(name = "x86_64")]
+    X8664,
+    I386,
+    X32,
+    Aarch64,
+}
+
+impl AbiArg {
+    fn has(self, abi: Abi) -> bool {
+        match self {
+            Self::All => true,
+            Self::X8664 => abi == Abi::X86_64,
+            Self::I386 => abi == Abi::I386,
+            Self::X32 => abi == Abi::X32,
+            Self::Aarch64 => abi == Abi::Aarch64,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum Format {
+    /// For reading, with a summary at the end
+    Table,
+    /// abi,nr,name,action,executed,conditional,cached,reason
+    Csv,
+    /// The same, an object a call
+    Json,
+}
+
+pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
+    let table = args.numbers.table()?;
+    let named = args.source.program(&args.numbers)?;
+    let arch = args.numbers.arch();
+    if !arch.abis().iter().any(|&abi| args.abi.has(abi)) {
+        let text = "the machine that --arch names has no such ABI as --abi names";
+        return Err(Usage(text.to_owned()).into());
+    }
+    let only = args.only.as_deref();
+    let only = only.map(|text| TraceSet::parse(text, table)).transpose()?;
+    let calls: Vec<Explanation> = harness_filter::explain(&named.program, table, arch)
+        .into_iter()
+        .filter(|call| args.abi.has(call.abi))
+        .filter(|call| {
+            only.as_ref()
+                .is_none_or(|set| set.contains(call.abi, call.nr))
+        })
+        .collect();
+    let disassembly = harness_cbpf::disassemble(&named.program);
+    let text = match args.format {
+        Format::Table => format!(
+            "{}\n{}",
+            listed(&calls, &disassembly).aligned(),
+            summary(&named.name, &named.program, &calls)
+        ),
+        Format::Csv => columns(&calls, &disassembly).csv(),
+        Format::Json => {
+            let objects = calls.iter().map(|call| Object::new(call, &disassembly));
+            output::array(objects)? + "\n"
+        }
+    };
+    print(text)?;
+    Ok(Exit::Fine)
+}
+
+fn action(call: &Explanation) -> String {
+    match call.action() {
+        Some(action) => action.to_string(),
+        None => format!("{:#010x} (kills)", call.action_value),
+    }
+}
+
+/// Why the kernel runs the program, which has this text, each time; `None` where it does not.
+fn reason(call: &Explanation, text: &str) -> Option<String> {
+    Some(match call.cache {
+        Cache::Cached => return None,
+        Cache::Outside => "not in the kernel's bitmap".to_owned(),
+        Cache::No {
+            pc,
+            obstacle: Obstacle::Opcode(_),
+        } => {
+            let line = text.lines().nth(pc).unwrap_or_default();
+            let insn = line.rsplit_once(':').map_or(line, |(_, insn)| insn);
+            format!("instruction {pc} is {}", insn.trim())
+        }
+        Cache::No { pc, obstacle } => format!("instruction {pc} {obstacle}"),
+    })
+}
+
+fn listed(calls: &[Explanation], text: &str) -> Cells {
+    let columns = vec![
+        ("abi", false),
+        ("nr", true),
+        ("name", false),
+        ("action", false),
+        ("executed", true),
+        ("cached", false),
+    ];
+    let row = |call: &Explanation| {
+        let mark = if call.conditional { "*" } else { "" };
+        let cached = match reason(call, text) {
+            None => "yes".to_owned(),
+            Some(why) => format!("no: {why}"),
+        };
+        vec![
+            call.abi.to_string(),
+            call.nr.to_string(),
+            call.name.unwrap_or("-").to_owned(),
+            action(call) + mark,
+            call.executed.to_string(),
+            cached,
+        ]
+    };
+    Cells {
+        columns,
+        rows: calls.iter().map(row).collect(),
+    }
+}
+
+/// For each ABI and action: how many numbers, how many of them cached, and what they execute.
+fn summary(name: &str, program: &Program, calls: &[Explanation]) -> String {
+    #[derive(Default)]
+    struct Group {
+        numbers: u64,
+        cached: u64,
+        executed: u64,
+        most: u32,
+    }
+    let mut groups: BTreeMap<(Abi, Option<Action>), Group> = BTreeMap::new();
+    for call in calls {
+        let group = groups.entry((call.abi, call.action())).or_default();
+        group.numbers += 1;
+        group.cached += u64::from(call.cache == Cache::Cached);
+        group.executed += u64::from(call.executed);
+        group.most = group.most.max(call.executed);
+    }
+    let rows = groups.iter().map(|((abi, action), group)| {
+        vec![
+            abi.to_string(),
+            action.map_or_else(|| "unknown (kills)".to_owned(), |action| action.to_string()),
+            group.numbers.to_string(),
+            group.cached.to_string(),
+            format!("{:.2}", group.executed as f64 / group.numbers as f64),
+            group.most.to_string(),
+        ]
+    });
+    let groups = Cells {
+        columns: vec![
+            ("abi", false),
+            ("action", false),
+            ("numbers", true),
+            ("cached", true),
+            ("mean_executed", true),
+            ("worst_executed", true),
+        ],
+        rows: rows.collect(),
+    };
+    let mut text = format!("{name}: {}\n", output::instruction_count(program));
+    text += &groups.aligned();
+    if calls.iter().any(|call| call.conditional) {
+        let _ = writeln!(
+            text,
+            "* looks at arguments or the instruction pointer; shown is what happens if they are 0"
+        );
+    }
+    text
+}
+
+fn columns(calls: &[Explanation], text: &str) -> Cells {
+    let columns = [
+        "abi",
+        "nr",
+        "name",
+        "action",
+        "executed",
+        "conditional",
+        "cached",
+        "reason",
+    ];
+    let row = |call: &Explanation| {
+        vec![
+            call.abi.to_string(),
+            call.nr.to_string(),
+            call.name.unwrap_or_default().to_owned(),
+            action(call),
+            call.executed.to_string(),
+            call.conditional.to_string(),
+            (call.cache == Cache::Cached).to_string(),
+            reason(call, text).unwrap_or_default(),
+        ]
+    };
+    Cells {
+        columns: columns.map(|name| (name, false)).to_vec(),
+        rows: calls.iter().map(row).collect(),
+    }
+}
+
+/// A call in JSON.
+#[derive(serde::Serialize)]
+struct Object {
+    abi: &'static str,
+    nr: u32,
+    name: Option<&'static str>,
+    action: String,
+    action_value: u32,
+    executed: u32,
+    conditional: bool,
+    cached: bool,
+    reason: Option<String>,
+}
+
+impl Object {
+    fn new(call: &Explanation, text: &str) -> Self {
+        Self {
+            abi: call.abi.name(),
+            nr: call.nr,
+            name: call.name,
+            action: action(call),
+            action_value: call.action_value,
+            executed: call.executed,
+            conditional: call.conditional,
+            cached: call.cache == Cache::Cached,
+            reason: reason(call, text),
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! Where a program comes from: a compiler or a file.
+
+use super::options::{Compilation, Numbers};
+use anyhow::Context;
+use clap::builder::PossibleValuesParser;
+use harness_cbpf::{Program, ReadError};
+use harness_filter::{Compiler, Options, as_table};
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+/// A program that a verb reads.
+#[derive(Debug, clap::Args)]
+#[command(group = clap::ArgGroup::new("source").required(true).args(["trace", "file"]))]
+pub(super) struct Source {
+    /// Compile the filter of this trace set, in strace's grammar: names, numbers, lists, %class, !,
+    /// /regex, name@32
+    #[arg(long, value_name = "SET", allow_hyphen_values = true)]
+    trace: Option<String>,
+    /// With this compiler; see `harness list compilers`
+    #[arg(long, value_name = "NAME", default_value = "optimal", value_parser = compiler_names(), conflicts_with = "file")]
+    compiler: String,
+    /// Read the program from this file, - for standard input: struct sock_filter bytes, or
+    /// assembler text. A file with a NUL byte, or that is no UTF-8, is bytes (every instruction
+    /// has one), any other is text
+    #[arg(long, value_name = "FILE", conflicts_with = "compilation")]
+    file: Option<PathBuf>,
+    #[command(flatten)]
+    compilation: Compilation,
+}
+
+/// A program and what to call it.
+pub(super) struct Named {
+    pub(super) program: Program,
+    /// `optimal for connect, table current`, or the file.
+    pub(super) name: String,
+}
+
+pub(super) fn compiler_names() -> PossibleValuesParser {
+    PossibleValuesParser::new(
+        harness_filter::registry()
+            .iter()
+            .map(|compiler| compiler.name()),
+    )
+}
+
+impl Source {
+    pub(super) fn program(&self, numbers: &Numbers) -> anyhow::Result<Named> {
+        if let Some(path) = &self.file {
+            return Ok(Named {
+                program: program(path)?,
+                name: file_name(path),
+            });
+        }
+        let set = self.trace.as_deref().unwrap_or_default();
+        let program = compile(
+            find_compiler(&self.compiler)?,
+            set,
+            numbers,
+            &self.compilation.options(numbers)?,
+        )?;
+        let table = numbers.table()?.name();
+        Ok(Named {
+            program,
+            name: format!("{} for {set}, table {table}", self.compiler),
+        })
+    }
+}
+
+pub(super) fn find_compiler(name: &str) -> anyhow::Result<&'static dyn Compiler> {
+    harness_filter::find(name).with_context(|| format!("no compiler {name}"))
+}
+
+/// The program of a compiler for a set; for the table of a strace as that strace makes it.
+pub(super) fn compile(
+    compiler: &dyn Compiler,
+    set: &str,
+    numbers: &Numbers,
+    options: &Options,
+) -> anyhow::Result<Program> {
+    let (set, options) = as_table(set, numbers.table()?, options)?;
+    Ok(compiler.compile(&set, &options)?)
+}
+
+/// The program in a file.
+///
+/// # Errors
+/// The file, the place in it and the reason.
+pub(in crate::cmd) fn program(path: &Path) -> anyhow::Result<Program> {
+    let contents = read(path)?;
+    let program = Program::from_file_contents(&contents);
+    program.map_err(|error| {
+        let kind = match &error {
+            ReadError::Text(_) => "assembler text",
+            ReadError::Raw(_) => "sock_filter bytes",
+        };
+        anyhow::anyhow!("{} ({kind}): {error}", file_name(path))
+    })
+}
+
+/// The most that is read of a file: a hundred times what the longest program is as text.
+const MOST_BYTES: u64 = 16 << 20;
+
+/// What to call a file.
+fn file_name(path: &Path) -> String {
+    if path.as_os_str() == "-" {
+        "standard input".to_owned()
+    } else {
+        path.display().to_string()
+    }
+}
+
+/// The contents of a file, or of standard input for `-`.
+pub(super) fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
+    let mut contents = Vec::new();
+    let read = if path.as_os_str() == "-" {
+        let stdin = std::io::stdin().lock();
+        stdin.take(MOST_BYTES + 1).read_to_end(&mut contents)
+    } else {
+        File::open(path).and_then(|file| file.take(MOST_BYTES + 1).read_to_end(&mut contents))
+    };
+    read.with_context(|| format!("cannot read {}", file_name(path)))?;
+    anyhow::ensure!(
+        contents.len() as u64 <= MOST_BYTES,
+        "{}: longer than {} MiB, which no filter is",
+        file_name(path),
+        MOST_BYTES >> 20
+    );
+    Ok(contents)
+}
