@@ -3,14 +3,10 @@
 
 mod common;
 
-use common::{Harness, row};
+use common::{FAIL, Harness, USAGE, row, wait_until};
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
-
-const FAIL: i32 = 1;
-const USAGE: i32 = 2;
 
 /// Words, the exit code, and what must be said.
 const REFUSED: [(&[&str], i32, &[&str]); 22] = [
@@ -314,14 +310,6 @@ fn processes_with(mark: &str) -> Vec<String> {
     let lines =
         entries.filter_map(|entry| std::fs::read_to_string(entry.path().join("cmdline")).ok());
     lines.filter(|line| line.contains(mark)).collect()
-}
-
-fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(20);
-    while !condition() {
-        assert!(Instant::now() < deadline, "{what}");
-        std::thread::sleep(Duration::from_millis(10));
-    }
 }
 
 /// Ctrl-C, and what a service manager sends: tracees end, whole rows stay.

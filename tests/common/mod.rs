@@ -5,6 +5,11 @@
 use serde_json::Value;
 use std::path::Path;
 use std::process::{Command, Output};
+use std::time::{Duration, Instant};
+
+/// Exit codes: an error, a wrong command line.
+pub(crate) const FAIL: i32 = 1;
+pub(crate) const USAGE: i32 = 2;
 
 /// What every program is searched in.
 pub(crate) const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -39,6 +44,24 @@ impl Harness {
             .expect("the harness can be executed")
     }
 
+    /// Standard output of a command that must succeed.
+    pub(crate) fn stdout(&self, words: &[&str]) -> Vec<u8> {
+        let output = self.output(words);
+        let stderr = text(&output.stderr);
+        assert!(output.status.success(), "{words:?}: {stderr}");
+        output.stdout
+    }
+
+    /// What `harness filter show` prints.
+    pub(crate) fn show(&self, words: &[&str]) -> Vec<u8> {
+        self.stdout(&[&["filter", "show"], words].concat())
+    }
+
+    /// A file in its directory.
+    pub(crate) fn write(&self, file: &str, contents: &[u8]) {
+        std::fs::write(self.directory().join(file), contents).expect("a file");
+    }
+
     /// A measurement that must succeed, as `run.json` has it.
     pub(crate) fn record(&self, words: &[&str]) -> Value {
         let output = self.output(&[&["run", "--format", "json"], words].concat());
@@ -68,4 +91,35 @@ pub(crate) fn installed(command: &str, what: &str) -> bool {
         eprintln!("SKIPPED: {what}: {command} is not installed");
     }
     found
+}
+
+/// What a program wrote.
+pub(crate) fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// An error: nothing on standard output, no panic, and all that must be said; in one line where it is not clap's.
+pub(crate) fn one_clear_line(output: &Output, code: i32, words: &[&str], parts: &[&str]) {
+    let stderr = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(code), "{words:?}: {stderr}");
+    assert!(output.stdout.is_empty(), "{words:?}");
+    assert!(!stderr.contains("panicked"), "{words:?}: {stderr}");
+    if code == FAIL {
+        assert_eq!(stderr.lines().count(), 1, "{words:?}: {stderr}");
+    }
+    for part in parts {
+        assert!(
+            stderr.contains(part),
+            "{words:?}: {part:?} is not in: {stderr}"
+        );
+    }
+}
+
+/// Waits for something that another process does.
+pub(crate) fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while !condition() {
+        assert!(Instant::now() < deadline, "{what}: not within 30 s");
+        std::thread::sleep(Duration::from_millis(5));
+    }
 }

@@ -1,0 +1,231 @@
+//! What is said of a file that is no filter, with the place in it, and of command lines that mean nothing.
+
+mod common;
+
+use common::{FAIL, Harness, USAGE, one_clear_line};
+
+#[test]
+fn input_that_is_no_filter_is_an_error_with_its_place() {
+    let harness = Harness::new();
+    let long = "ld [0]\n".repeat(4096) + "ret #0\n";
+    let far = "jeq #1, end\n".to_owned() + &"ld [0]\n".repeat(256) + "end: ret #0\n";
+    let mut unknown = b"\x20\0\0\0\x04\0\0\0".to_vec();
+    unknown.extend(b"\xff\x7f\0\0\0\0\0\0");
+    let files: [(&str, &[u8], &[&str]); 22] = [
+        (
+            "odd.raw",
+            b"\x06\0\0\0\0\0\xff\x7f\x06\0\0",
+            &["11 bytes", "truncated"],
+        ),
+        ("one.raw", b"\0", &["truncated"]),
+        (
+            "opcode.raw",
+            &unknown,
+            &["instruction 1", "0x7fff", "opcode"],
+        ),
+        (
+            "jump.raw",
+            b"\x15\0\x05\0\0\0\0\0\x06\0\0\0\0\0\0\0",
+            &["instruction 0", "behind the end"],
+        ),
+        (
+            "ja.raw",
+            b"\x05\0\0\0\xff\xff\xff\xff\x06\0\0\0\0\0\0\0",
+            &["instruction 0", "behind the end"],
+        ),
+        (
+            "no-return.raw",
+            b"\x20\0\0\0\x04\0\0\0",
+            &["instruction 0", "return"],
+        ),
+        (
+            "load.raw",
+            b"\x20\0\0\0\x03\0\0\0\x06\0\0\0\0\0\0\0",
+            &["instruction 0", "whole word"],
+        ),
+        ("empty", b"", &["no instruction"]),
+        ("comment", b"; nothing\n", &["no instruction"]),
+        ("open.txt", b"/* ld [0]", &["line 1", "does not end"]),
+        (
+            "mnemonic.txt",
+            b"ld [0]\nmov #1\nret #0",
+            &["line 2, column 1", "'mov'"],
+        ),
+        ("operand.txt", b"ld [0]\njeq\nret #0", &["line 2", "'jeq'"]),
+        (
+            "label.txt",
+            b"jeq #1, there\nret #0",
+            &["line 1", "no label 'there'"],
+        ),
+        (
+            "twice.txt",
+            b"a: ld [0]\na: ret #0",
+            &["line 2", "label 'a'", "line 1"],
+        ),
+        (
+            "back.txt",
+            b"a: ld [0]\nja a\nret #0",
+            &["line 2", "only forward"],
+        ),
+        (
+            "wide.txt",
+            b"ld [0]\njeq #0x100000000, a\na: ret #0",
+            &["line 2", "0x100000000", "32 bits"],
+        ),
+        ("return.txt", b"ld [0]", &["line 1", "return"]),
+        (
+            "packet.txt",
+            b"ldh [12]\nret #0",
+            &["line 1", "seccomp does not accept"],
+        ),
+        ("zero.txt", b"ld [0]\ndiv #0\nret #0", &["line 2", "0"]),
+        ("far.txt", far.as_bytes(), &["line 1", "255", "ja"]),
+        ("long.txt", long.as_bytes(), &["4096", "4097"]),
+        ("binary", &[0xff; 16], &["instruction 0", "opcode"]),
+    ];
+    for (file, contents, parts) in files {
+        harness.write(file, contents);
+        for words in [
+            &["filter", "show", "--file", file][..],
+            &["filter", "explain", "--file", file],
+            &["filter", "check", file, "linear:connect"],
+            &["run", "--filter", file, "--", "true"],
+        ] {
+            one_clear_line(
+                &harness.output(words),
+                FAIL,
+                words,
+                &[&[file], parts].concat(),
+            );
+        }
+    }
+}
+
+/// Words after `filter`, the exit code, and what must be said.
+const REFUSED: [(&[&str], i32, &[&str]); 26] = [
+    (&["show"], USAGE, &["--trace", "--file"]),
+    (
+        &["show", "--trace", ""],
+        FAIL,
+        &["element 1", "nothing is named"],
+    ),
+    (
+        &["show", "--trace", "conect"],
+        FAIL,
+        &["'conect'", "connect"],
+    ),
+    (
+        &["show", "--trace", "4294967296"],
+        FAIL,
+        &["4294967296", "no ABI"],
+    ),
+    (
+        &["show", "--trace", "a", "--file", "ok"],
+        USAGE,
+        &["--trace", "--file"],
+    ),
+    (
+        &["show", "--file", "ok", "--compiler", "tree"],
+        USAGE,
+        &["--compiler"],
+    ),
+    (
+        &["show", "--file", "ok", "--subcalls"],
+        USAGE,
+        &["--subcalls"],
+    ),
+    (
+        &["show", "--file", "ok", "--action", "log"],
+        USAGE,
+        &["--action"],
+    ),
+    (
+        &["show", "--file", "missing"],
+        FAIL,
+        &["missing", "No such file"],
+    ),
+    (&["show", "--file", "."], FAIL, &["directory"]),
+    (
+        &["show", "--file", "/dev/zero"],
+        FAIL,
+        &["/dev/zero", "16 MiB"],
+    ),
+    (
+        &["show", "--action", "stop"],
+        USAGE,
+        &["stop", "kill-process"],
+    ),
+    (
+        &["show", "--action", "errno:65536"],
+        USAGE,
+        &["65536", "65535"],
+    ),
+    (
+        &["show", "--action", "errno:4096"],
+        USAGE,
+        &["4096", "4095"],
+    ),
+    (&["show", "--action", "log:1"], USAGE, &["LOG has no data"]),
+    (
+        &["show", "--action", "kill", "--data", "1"],
+        USAGE,
+        &["KILL_PROCESS has no data"],
+    ),
+    (
+        &["show", "--action", "trace:1", "--data", "1"],
+        USAGE,
+        &["leave one out"],
+    ),
+    (
+        &["show", "--action", "allow"],
+        USAGE,
+        &["the same action, ALLOW", "--otherwise"],
+    ),
+    (
+        &["show", "--compiler", "linaer"],
+        USAGE,
+        &["linaer", "linear"],
+    ),
+    (&["show", "--table", "strace-4"], USAGE, &["strace-5.4"]),
+    (
+        &["show", "--profile", "profile"],
+        FAIL,
+        &["profile", "line 2", "many"],
+    ),
+    (&["explain", "--abi", "aarch64"], USAGE, &["--arch"]),
+    (
+        &["chart", "--sets", "connect;;read"],
+        FAIL,
+        &["nothing is named"],
+    ),
+    (
+        &["chart", "--compilers", "tree,best"],
+        USAGE,
+        &["best", "optimal"],
+    ),
+    (
+        &["check", "ok", "best:connect"],
+        FAIL,
+        &["best:connect", "no such file", "optimal"],
+    ),
+    (&["check", "-", "-"], USAGE, &["one side"]),
+];
+
+#[test]
+fn command_lines_that_mean_nothing_are_refused() {
+    let harness = Harness::new();
+    harness.write("ok", b"ret #0");
+    harness.write("profile", b"syscall,calls\nread,many\n");
+    let connect = ["--trace", "connect"];
+    for (words, code, parts) in REFUSED {
+        let mut all = [&["filter"], words].concat();
+        // Options are looked at where there is something to apply them to.
+        let sourced = ["--trace", "--file"]
+            .iter()
+            .any(|option| words.contains(option));
+        if matches!(words[0], "show" | "explain") && !sourced && words.len() > 1 {
+            all.extend(connect);
+        }
+        one_clear_line(&harness.output(&all), code, &all, parts);
+    }
+}
