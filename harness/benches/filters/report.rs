@@ -1,0 +1,489 @@
+//! The results as Markdown and CSV.
+
+use crate::cache::Cache;
+use crate::chart;
+use harness_stats::Interval;
+use harness_sys::probe_calls::Idle;
+use std::fmt::Write as _;
+use std::path::Path;
+use std::{fs, io};
+
+/// The confidence level of all intervals.
+pub(crate) const LEVEL: f64 = 0.95;
+
+/// The compiler that the targets are about.
+const OPTIMAL: &str = "optimal";
+/// The same without knowledge of the calls.
+const NO_PROFILE: &str = "optimal, no profile";
+
+/// One contender on one set.
+pub(crate) struct Row {
+    pub(crate) name: &'static str,
+    pub(crate) peer: bool,
+    pub(crate) instructions: usize,
+    /// Executed instructions a call of the profile.
+    pub(crate) mean: f64,
+    pub(crate) worst: u32,
+    pub(crate) cacheable: bool,
+    /// Nanoseconds.
+    pub(crate) allowed: Option<Interval>,
+    /// Nanoseconds.
+    pub(crate) traced: Option<Interval>,
+    /// Microseconds.
+    pub(crate) compile: Interval,
+    /// How many names of the set it does not know.
+    pub(crate) unknown: usize,
+}
+
+/// One set.
+pub(crate) struct SetRows {
+    pub(crate) set: &'static str,
+    /// The fewest instructions that any program can execute on average.
+    pub(crate) floor: f64,
+    pub(crate) allowed: Option<Idle>,
+    pub(crate) traced: Option<Idle>,
+    /// Nanoseconds of the allowed call without a filter.
+    pub(crate) unfiltered: Option<Interval>,
+    /// The program that strace would install.
+    pub(crate) shorter: &'static str,
+    /// Time of an allowed and of a traced call under `optimal`, relative to that program.
+    pub(crate) to_strace: [Option<Interval>; 2],
+    pub(crate) rows: Vec<Row>,
+}
+
+impl SetRows {
+    fn row(&self, name: &str) -> &Row {
+        let mut rows = self.rows.iter();
+        rows.find(|row| row.name == name).expect("a contender")
+    }
+
+    fn best_peer(&self) -> &Row {
+        let peers = self.rows.iter().filter(|row| row.peer);
+        peers
+            .min_by(|a, b| a.mean.total_cmp(&b.mean))
+            .expect("there are peers")
+    }
+}
+
+/// Executed instructions, relative to others, over the sets.
+struct Against {
+    /// Of the sums.
+    total: f64,
+    /// The mean of the sets' ratios.
+    mean: f64,
+    /// Their geometric mean.
+    geometric: f64,
+}
+
+impl std::fmt::Display for Against {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            f,
+            "{:.2} in total ({:.2} as the mean of the sets' ratios, {:.2} as the geometric one)",
+            self.total, self.mean, self.geometric
+        )
+    }
+}
+
+/// All results.
+pub(crate) struct Report {
+    pub(crate) rounds: usize,
+    pub(crate) sets: Vec<SetRows>,
+    pub(crate) cache: Cache,
+}
+
+impl Report {
+    /// Writes `README.md`, `filters.csv`, `cache.csv` and `executed.svg`.
+    pub(crate) fn write(&self, directory: &Path) -> io::Result<()> {
+        fs::create_dir_all(directory)?;
+        fs::write(directory.join("README.md"), self.markdown())?;
+        fs::write(directory.join("filters.csv"), self.csv())?;
+        fs::write(directory.join("cache.csv"), self.cache_csv())?;
+        fs::write(directory.join("executed.svg"), chart::draw(&self.sets))
+    }
+
+    pub(crate) fn markdown(&self) -> String {
+        let mut text = String::new();
+        self.heading(&mut text);
+        self.targets(&mut text);
+        self.comparisons(&mut text);
+        self.overview(&mut text);
+        self.cache_table(&mut text);
+        text.push_str("\n## Every set\n");
+        for set in &self.sets {
+            set_table(set, &mut text);
+        }
+        text
+    }
+
+    fn heading(&self, text: &mut String) {
+        let peers = if cfg!(feature = "peer-libseccomp") {
+            "`libseccomp` at optimisation level 2 is given the same three ABIs"
+        } else {
+            "`libseccomp` is left out (feature `peer-libseccomp`)"
+        };
+        put(
+            text,
+            format_args!(
+                "# Filters\n\n\
+             What the compilers and their peers make of ten sets of system calls, and what it costs. Made by \
+             `scripts/filters-table`, on {}.\n\n\
+             - *Mean*: instructions executed a call, by the interpreter, over the 4.7 million calls of a tiny kernel build \
+             (`harness/filter/data`); *worst*: over every number of the three ABIs of x86-64.\n\
+             - *Allowed*, *traced*: nanoseconds of a call on this kernel that the set does not hold, or holds; what the call \
+             is stands at each set. There is no tracer, so that a traced call fails with ENOSYS at once: what the filter \
+             adds, without the stop (`cargo bench --bench per_stop`). Arguments are −1. Medians of {} rounds with their \
+             {:.0} % intervals, a process each, everything once a round in random order, bound to one processor.\n\
+             - *Cacheable*: the kernel (5.11 and later) need not run the program for any call of x86_64 that it allows. \
+             Then mean and worst say nothing of the time of allowed calls, which is the same for all such programs.\n\
+             - *Compile*: microseconds from the set to the program.\n\
+             - Peers: `strace linear` and `strace bitmap` are strace's two generators on its table, which always trace execve \
+             and some calls more; strace installs the shorter (†). {peers}. `seccompiler` knows x86_64 alone and kills \
+             a call of another ABI: an easier task than that of all others.\n\
+             - `optimal` is given the profile that the instructions are counted with, `optimal, no profile` is not.\n",
+                machine(),
+                self.rounds,
+                LEVEL * 100.0,
+            ),
+        );
+    }
+
+    fn targets(&self, text: &mut String) {
+        text.push_str("\n## Targets\n\n| target | found | |\n|---|---|---|\n");
+        for name in [OPTIMAL, NO_PROFILE] {
+            let found = self.against(|set| set.row(name).mean, SetRows::best_peer);
+            put(
+                text,
+                format_args!(
+                    "| `{name}` executes at most half of the best peer's instructions on average | {found} | {} |\n",
+                    verdict(found.total.max(found.mean) <= 0.5),
+                ),
+            );
+        }
+        let worse: Vec<String> = self
+            .sets
+            .iter()
+            .flat_map(|set| {
+                let own = set.row(OPTIMAL).mean;
+                let worse = set.rows.iter().filter(move |row| row.mean < own);
+                worse.map(|row| format!("{} on `{}`", row.name, set.set))
+            })
+            .collect();
+        let found = if worse.is_empty() {
+            "none executes fewer on average".to_owned()
+        } else {
+            format!("fewer: {}", worse.join(", "))
+        };
+        put(
+            text,
+            format_args!(
+                "| it is worse than none on any set | {found} | {} |\n",
+                verdict(worse.is_empty())
+            ),
+        );
+        let cached = self
+            .sets
+            .iter()
+            .filter(|set| set.row(OPTIMAL).cacheable)
+            .count();
+        put(
+            text,
+            format_args!(
+                "| every call of x86_64 that it allows is cacheable | on {cached} of {} sets | {} |\n",
+                self.sets.len(),
+                verdict(cached == self.sets.len()),
+            ),
+        );
+        let slowest = self
+            .sets
+            .iter()
+            .map(|set| set.row(OPTIMAL).compile.estimate)
+            .fold(0.0, f64::max);
+        put(
+            text,
+            format_args!(
+                "| it compiles in less than 1 ms | at most {slowest:.0} µs | {} |\n",
+                verdict(slowest < 1000.0),
+            ),
+        );
+    }
+
+    /// Executed instructions of `own`, relative to the peer of each set that `peer` picks.
+    fn against<'a>(
+        &'a self,
+        own: impl Fn(&SetRows) -> f64,
+        peer: impl Fn(&'a SetRows) -> &'a Row,
+    ) -> Against {
+        let pairs: Vec<(f64, f64)> = self
+            .sets
+            .iter()
+            .map(|set| (own(set), peer(set).mean))
+            .collect();
+        let sum = |of: fn(&(f64, f64)) -> f64| pairs.iter().map(of).sum::<f64>();
+        let count = pairs.len() as f64;
+        Against {
+            total: sum(|(own, _)| *own) / sum(|(_, peer)| *peer),
+            mean: sum(|(own, peer)| own / peer) / count,
+            geometric: (sum(|(own, peer)| (own / peer).ln()) / count).exp(),
+        }
+    }
+
+    /// What stands behind the first targets: how near any program could come, and each peer by itself.
+    fn comparisons(&self, text: &mut String) {
+        let floor = self.against(|set| set.floor, SetRows::best_peer);
+        put(
+            text,
+            format_args!(
+                "\nThe best peer is that of each set. Against it the *fewest* instructions that any program can execute \
+                 come to {floor}: a load, a test and a return for an allowed call, a load and a test more for a traced one, \
+                 as its number is allowed under a foreign architecture; 1 where nothing is traced.\n\n\
+                 `{OPTIMAL}` against each peer alone:\n\n",
+            ),
+        );
+        let peers = self.sets[0].rows.iter().filter(|row| row.peer);
+        for name in peers.map(|row| row.name) {
+            let found = self.against(|set| set.row(OPTIMAL).mean, |set| set.row(name));
+            put(text, format_args!("- {name}: {found}\n"));
+        }
+        let found = self.against(|set| set.row(OPTIMAL).mean, |set| set.row(set.shorter));
+        put(text, format_args!("- what strace would install: {found}\n"));
+    }
+
+    fn overview(&self, text: &mut String) {
+        text.push_str(
+            "\n## Mean instructions executed\n\n![instructions executed](executed.svg)\n\n| set |",
+        );
+        let names: Vec<&str> = self.sets[0].rows.iter().map(|row| row.name).collect();
+        for name in &names {
+            put(text, format_args!(" {name} |"));
+        }
+        text.push_str(
+            " fewest | optimal : best peer | allowed, optimal : strace | traced, optimal : strace |\n|---|",
+        );
+        text.push_str(&"--:|".repeat(names.len() + 4));
+        text.push('\n');
+        for set in &self.sets {
+            put(text, format_args!("| `{}` |", set.set));
+            for name in &names {
+                let mark = if *name == set.shorter { "†" } else { "" };
+                put(text, format_args!(" {:.2}{mark} |", set.row(name).mean));
+            }
+            let best = set.best_peer();
+            put(
+                text,
+                format_args!(
+                    " {:.2} | {:.2} ({}) | {} | {} |\n",
+                    set.floor,
+                    set.row(OPTIMAL).mean / best.mean,
+                    best.name,
+                    show(set.to_strace[0], 3),
+                    show(set.to_strace[1], 3),
+                ),
+            );
+        }
+        text.push_str("\nThe last two columns are ratios of times on this kernel, to the program that strace would install.\n");
+    }
+
+    fn cache_table(&self, text: &mut String) {
+        let Cache {
+            unfiltered,
+            rows,
+            growth,
+        } = &self.cache;
+        put(
+            text,
+            format_args!(
+                "\n## The cache and the clock\n\n\
+             getppid(2), nanoseconds, under filters that execute so many instructions for it. The second kind differs from \
+             the first in its first instruction alone: `tax` instead of a load. Without a filter: {}.\n\n\
+             | executed | cacheable | not cacheable |\n|--:|--:|--:|\n",
+                show(Some(*unfiltered), 1),
+            ),
+        );
+        for row in rows.iter().filter(|row| row.cacheable) {
+            let mut others = rows.iter().filter(|other| !other.cacheable);
+            let other = others.find(|other| other.executed == row.executed);
+            put(
+                text,
+                format_args!(
+                    "| {} | {} | {} |\n",
+                    row.executed,
+                    show(Some(row.nanoseconds), 1),
+                    show(other.map(|other| other.nanoseconds), 1),
+                ),
+            );
+        }
+        put(
+            text,
+            format_args!(
+                "| longest : shortest | {} | {} |\n",
+                show(Some(growth[0]), 3),
+                show(Some(growth[1]), 3),
+            ),
+        );
+    }
+
+    fn csv(&self) -> String {
+        let mut text = "set,contender,peer,strace_installs,instructions,mean_executed,worst_executed,cacheable,\
+             allowed_call,unfiltered_ns,allowed_ns,allowed_ns_low,allowed_ns_high,\
+             traced_call,traced_ns,traced_ns_low,traced_ns_high,compile_us,names_unknown\n"
+            .to_owned();
+        for set in &self.sets {
+            for row in &set.rows {
+                put(
+                    &mut text,
+                    format_args!(
+                        "\"{}\",\"{}\",{},{},{},{:.3},{},{},{},{},{},{},{},{:.1},{}\n",
+                        set.set,
+                        row.name,
+                        row.peer,
+                        row.name == set.shorter,
+                        row.instructions,
+                        row.mean,
+                        row.worst,
+                        row.cacheable,
+                        set.allowed.map_or("", Idle::name),
+                        set.unfiltered
+                            .map_or(String::new(), |time| format!("{:.1}", time.estimate)),
+                        fields(row.allowed),
+                        set.traced.map_or("", Idle::name),
+                        fields(row.traced),
+                        row.compile.estimate,
+                        row.unknown,
+                    ),
+                );
+            }
+        }
+        text
+    }
+
+    fn cache_csv(&self) -> String {
+        let mut text = "executed,cacheable,ns,ns_low,ns_high\n".to_owned();
+        put(
+            &mut text,
+            format_args!("0,,{}\n", fields(Some(self.cache.unfiltered))),
+        );
+        for row in &self.cache.rows {
+            put(
+                &mut text,
+                format_args!(
+                    "{},{},{}\n",
+                    row.executed,
+                    row.cacheable,
+                    fields(Some(row.nanoseconds))
+                ),
+            );
+        }
+        text
+    }
+}
+
+fn set_table(set: &SetRows, text: &mut String) {
+    put(text, format_args!("\n### `{}`\n\n", set.set));
+    match (set.allowed, set.unfiltered) {
+        (Some(call), Some(time)) => put(
+            text,
+            format_args!(
+                "Allowed: {}, {} ns without a filter. ",
+                call.name(),
+                show(Some(time), 1)
+            ),
+        ),
+        _ => text.push_str("No call to time is allowed. "),
+    }
+    match set.traced {
+        Some(call) => put(text, format_args!("Traced: {}.\n\n", call.name())),
+        None => text.push_str("No call to time is traced.\n\n"),
+    }
+    text.push_str(
+        "| | length | mean | worst | cacheable | allowed, ns | traced, ns | compile, µs |\n\
+         |---|--:|--:|--:|---|--:|--:|--:|\n",
+    );
+    for row in &set.rows {
+        put(
+            text,
+            format_args!(
+                "| {}{} | {} | {:.2} | {} | {} | {} | {} | {:.0} |\n",
+                row.name,
+                if row.name == set.shorter { " †" } else { "" },
+                row.instructions,
+                row.mean,
+                row.worst,
+                if row.cacheable { "yes" } else { "no" },
+                show(row.allowed, 1),
+                show(row.traced, 1),
+                row.compile.estimate,
+            ),
+        );
+    }
+    for row in set.rows.iter().filter(|row| row.unknown > 0) {
+        put(
+            text,
+            format_args!(
+                "\n{} does not know {} of the names and leaves them out.\n",
+                row.name, row.unknown
+            ),
+        );
+    }
+}
+
+fn verdict(met: bool) -> &'static str {
+    if met { "met" } else { "**missed**" }
+}
+
+/// `estimate [low, high]`.
+fn show(interval: Option<Interval>, digits: usize) -> String {
+    match interval {
+        None => "–".to_owned(),
+        Some(Interval {
+            estimate,
+            low: Some(low),
+            high: Some(high),
+            ..
+        }) => {
+            format!("{estimate:.digits$} [{low:.digits$}, {high:.digits$}]")
+        }
+        Some(interval) => format!("{:.digits$}", interval.estimate),
+    }
+}
+
+/// Estimate and limits as CSV.
+fn fields(interval: Option<Interval>) -> String {
+    let text = |value: Option<f64>| value.map_or(String::new(), |value| format!("{value:.1}"));
+    let limit = |of: fn(&Interval) -> Option<f64>| text(interval.as_ref().and_then(of));
+    let (estimate, low, high) = (
+        text(interval.map(|interval| interval.estimate)),
+        limit(|i| i.low),
+        limit(|i| i.high),
+    );
+    format!("{estimate},{low},{high}")
+}
+
+/// The kernel, the processor and what decides on how filters run.
+fn machine() -> String {
+    let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
+    let kernel = read("/proc/sys/kernel/osrelease");
+    let processor = read("/proc/cpuinfo");
+    let processor = processor
+        .lines()
+        .find_map(|line| line.strip_prefix("model name")?.split_once(": "))
+        .map_or("unknown processor", |(_, name)| name);
+    let (jit, harden) = (
+        read("/proc/sys/net/core/bpf_jit_enable"),
+        read("/proc/sys/net/core/bpf_jit_harden"),
+    );
+    let known = |value: &str| match value.trim() {
+        "" => "unknown".to_owned(),
+        value => value.to_owned(),
+    };
+    format!(
+        "Linux {}, {processor}; `net.core.bpf_jit_enable` {}, `bpf_jit_harden` {}",
+        kernel.trim(),
+        known(&jit),
+        known(&harden),
+    )
+}
+
+fn put(text: &mut String, arguments: std::fmt::Arguments<'_>) {
+    text.write_fmt(arguments).expect("writing to a String");
+}
