@@ -66,7 +66,7 @@ pub(super) struct Args {
     /// Show what the measured programs write, on standard error
     #[arg(long)]
     show_output: bool,
-    /// Directory of the record, new or empty [default: results/<UTC time>-<host>]
+    /// Directory of the record, new or empty [default: results/TIME-HOST, in UTC]
     #[arg(long, value_name = "DIR")]
     output: Option<PathBuf>,
     /// What standard output gets

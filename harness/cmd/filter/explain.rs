@@ -13,8 +13,9 @@ use std::fmt::Write;
 /// Explain a filter call by call: action, instructions executed, cached by the kernel or why not
 ///
 /// All arguments are 0; a call marked * may fare otherwise with others. A cached call is allowed
-/// without running the program (Linux 5.11 and later): the program allows it by ld [0], ld [4], ja,
-/// jeq, jge, jgt, jset and and with constants alone, and so does every other filter of the process.
+/// without running the program (Linux 5.11 and later): the program allows it by nothing but the
+/// number, the architecture, ja, and constants for jeq, jge, jgt, jset and `and`; and so does every
+/// other filter of the process.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(flatten)]
