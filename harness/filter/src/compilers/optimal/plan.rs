@@ -318,7 +318,12 @@ impl Costs {
         for (below, above) in below.iter().zip(above) {
             for lane in 0..LANES {
                 let cost = below[lane] + above[lane];
-                minima[lane] = f64::min(minima[lane], cost);
+                // f64::min also handles NaN, which keeps it out of vector registers.
+                minima[lane] = if cost < minima[lane] {
+                    cost
+                } else {
+                    minima[lane]
+                };
             }
         }
         let rest = below_rest
