@@ -41,7 +41,7 @@ struct Arguments {
 fn arguments() -> Arguments {
     let mut found = Arguments {
         output: None,
-        rounds: 15,
+        rounds: 21,
     };
     let mut words = std::env::args().skip(1);
     while let Some(word) = words.next() {
