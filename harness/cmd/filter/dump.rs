@@ -35,7 +35,10 @@ struct Filter {
 
 impl Filter {
     fn name(&self, pid: i32) -> String {
-        format!("thread {pid}, filter {} in the order of installation", self.index)
+        format!(
+            "thread {pid}, filter {} in the order of installation",
+            self.index
+        )
     }
 }
 
