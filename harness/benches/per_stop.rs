@@ -117,7 +117,7 @@ fn main() {
     group.throughput(Throughput::Elements(STOPS));
     group.bench_function("floor", |bencher| bencher.iter_custom(|n| total(n, floor)));
     group.bench_function("tracer", |bencher| {
-        bencher.iter_custom(|n| total(n, tracer))
+        bencher.iter_custom(|n| total(n, tracer));
     });
     group.finish();
     ratio();
