@@ -199,13 +199,31 @@ fn finish(
             )
         }
     };
-    record.state = state;
-    directory.write_record(record)?;
-    harness_report::write_report(directory, record)?;
-    if !finished.samples.is_empty() {
-        print(&harness_report::render(record, format)?)?;
+    for row in record
+        .results
+        .iter()
+        .filter(|row| row.verified == Some(false))
+    {
+        complain(&format!(
+            "{} under {} is not verified: {}",
+            row.workload, row.mode, row.verification
+        ));
     }
-    complain(&format!("record in {}", directory.path().display()));
+    record.state = state;
+    if !finished.samples.is_empty() {
+        print(harness_report::render(record, format)?)?;
+    }
+    let written = directory
+        .write_record(record)
+        .and_then(|()| harness_report::write_report(directory, record));
+    match written {
+        // That the disk is full has been said where a sample met it.
+        Err(_) if matches!(exit, Exit::Error) => {}
+        written => {
+            written?;
+            complain(&format!("record in {}", directory.path().display()));
+        }
+    }
     Ok(exit)
 }
 

@@ -1,7 +1,7 @@
 //! One sample in a process of its own.
 //!
 //! The harness executes itself with a hidden word, hands the new process a
-//! [`Spec`] and reads an [`Outcome`] back. That process does only this sample:
+//! `Spec` and reads an `Outcome` back. That process does only this sample:
 //! its own account is the tracer's, its children's is the tracees', and when it
 //! is killed all that it started dies with it.
 

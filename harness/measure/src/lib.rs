@@ -1,9 +1,9 @@
 //! Takes a measurement: what is run, in which order, each run in a process of
 //! its own, verified before it counts.
 //!
-//! The way: [`subject`] turns names into what can be executed, [`order`] makes
-//! the blocks, [`session`] takes a sample for each slot of the plan through
-//! [`isolated`], [`verify`] decides whether it counts.
+//! The way: `subject` turns names into what can be executed, `order` makes the
+//! blocks, `session` plans, `runs` takes a sample for each slot of the plan
+//! through `isolated`, `verify` decides whether it counts.
 
 pub mod environment;
 mod hook;
@@ -12,6 +12,7 @@ mod order;
 mod pressure;
 mod progress;
 pub mod request;
+mod runs;
 mod session;
 mod startup;
 mod subject;

@@ -2,6 +2,7 @@
 
 use crate::isolated::Done;
 use crate::subject::Subject;
+use std::collections::BTreeMap;
 
 /// How the program must end: as in the first run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,7 +68,25 @@ pub(crate) fn check(
             return Err(format!("{seen} {what} were seen, and it makes {stated}"));
         }
     }
-    Ok(())
+    let stated = plan.stated_calls.as_ref().filter(|_| traces_set);
+    match stated.and_then(|calls| unlike(done, calls, executions)) {
+        Some((name, seen, stated)) => Err(format!(
+            "{seen} calls of {name} were seen, and it makes {stated}"
+        )),
+        None => Ok(()),
+    }
+}
+
+/// The first traced call whose count is not the stated one.
+fn unlike<'a>(
+    done: &'a Done,
+    stated: &BTreeMap<String, u64>,
+    executions: u32,
+) -> Option<(&'a str, u64, u64)> {
+    done.calls.iter().find_map(|(name, &seen)| {
+        let stated = stated.get(name).copied().unwrap_or(0) * u64::from(executions);
+        (seen != stated).then_some((name.as_str(), seen, stated))
+    })
 }
 
 fn end(exit_code: Option<i32>, signal: Option<i32>) -> String {
@@ -118,6 +137,7 @@ mod tests {
             exit_code: Some(0),
             loop_ns: Some(5),
             traced_events: Some(20),
+            calls: [("getppid".to_owned(), 20)].into(),
             syscalls: Some(22),
             tracees_seen: Some(2),
             ..Done::default()
@@ -140,6 +160,13 @@ mod tests {
                     ..good()
                 },
                 "19 traced events",
+            ),
+            (
+                Done {
+                    calls: [("getppid".to_owned(), 19), ("getpid".to_owned(), 1)].into(),
+                    ..good()
+                },
+                "1 calls of getpid were seen, and it makes 0",
             ),
             (
                 Done {

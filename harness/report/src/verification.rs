@@ -107,7 +107,16 @@ fn verify_events(
                     Some(false),
                     format!("{text}; the workload states {}", count_text(stated)),
                 ),
-                None => (None, text),
+                None => match others
+                    .iter()
+                    .find(|(_, other)| *other < least || *other > greatest)
+                {
+                    Some((mode, other)) => (
+                        Some(false),
+                        format!("{text}, but always {} under {mode}", count_text(*other)),
+                    ),
+                    None => (None, text),
+                },
             }
         }
         Events::Constant(events) => {

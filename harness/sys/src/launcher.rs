@@ -9,16 +9,16 @@
 
 use crate::seccomp::{self, SockFilter};
 use crate::{Errno, Tid, affinity, process};
+use std::convert::Infallible;
 use std::ffi::{CString, OsStr, OsString, c_char};
 use std::fs::File;
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-/// A program to execute and the state it starts in. Signal mask and
-/// dispositions are the defaults.
+/// A program to execute and the state it starts in. No signal is blocked, and
+/// none is ignored that the Rust runtime or glibc made so on the way here.
 #[derive(Debug)]
 pub struct Launch<'fd> {
     program: CString,
@@ -221,22 +221,16 @@ impl<'fd> Launch<'fd> {
                 .collect()
         };
         let (arguments, environment) = (pointers(&self.arguments), pointers(&self.environment));
-        fork(start, |messages| {
-            self.become_program(start, &arguments, &environment, messages)
-        })
-        .map(|launched| Launched {
+        let set_up = || self.set_up();
+        let become_program = || Err(self.execute(&arguments, &environment));
+        fork(start, set_up, become_program).map(|launched| Launched {
             program: PathBuf::from(OsString::from_vec(self.program.as_bytes().to_vec())),
             ..launched
         })
     }
 
-    fn become_program(
-        &self,
-        start: Start<'_>,
-        arguments: &[*const c_char],
-        environment: &[*const c_char],
-        messages: &mut File,
-    ) -> Result<std::convert::Infallible, (Step, Errno)> {
+    /// What the child does before its release.
+    fn set_up(&self) -> Result<(), (Step, Errno)> {
         for &(descriptor, number) in &self.descriptors {
             duplicate(descriptor.as_raw_fd(), number)
                 .map_err(|errno| (Step::Descriptors, errno))?;
@@ -250,7 +244,11 @@ impl<'fd> Launch<'fd> {
         if let Some(cpu) = self.cpu {
             affinity::pin_to(cpu).map_err(|errno| (Step::Affinity, errno))?;
         }
-        arrange(start, messages)?;
+        Ok(())
+    }
+
+    /// Returns only if it failed.
+    fn execute(&self, arguments: &[*const c_char], environment: &[*const c_char]) -> (Step, Errno) {
         // SAFETY: the program is a C string, both arrays are null-terminated
         // arrays of pointers to C strings, and all live in `self`.
         unsafe {
@@ -260,7 +258,7 @@ impl<'fd> Launch<'fd> {
                 environment.as_ptr(),
             )
         };
-        Err((Step::Exec, Errno::last()))
+        (Step::Exec, Errno::last())
     }
 }
 
@@ -270,11 +268,11 @@ impl<'fd> Launch<'fd> {
 /// # Errors
 /// [`LaunchError::Parent`].
 pub fn spawn_probe(start: Start<'_>) -> Result<Launched, LaunchError> {
-    fork(start, |messages| {
-        arrange(start, messages)?;
+    let call = || {
         let _ = process::parent();
         exit_now(0)
-    })
+    };
+    fork(start, || Ok(()), call)
 }
 
 /// A child that has not been waited for.
@@ -343,9 +341,12 @@ const GO: u8 = 1;
 const CANNOT_EXECUTE: i32 = 127;
 const NO_NEW_PRIVS_SET: u8 = 0x80;
 
+/// The child sets itself up, waits for its release, and becomes its program;
+/// a child that nobody traces has nothing left to do between the last two.
 fn fork(
     start: Start<'_>,
-    child: impl FnOnce(&mut File) -> Result<std::convert::Infallible, (Step, Errno)>,
+    set_up: impl FnOnce() -> Result<(), (Step, Errno)>,
+    become_program: impl FnOnce() -> Result<Infallible, (Step, Errno)>,
 ) -> Result<Launched, LaunchError> {
     let pipe = || {
         let pair = nix::unistd::pipe2(nix::fcntl::OFlag::O_CLOEXEC);
@@ -356,8 +357,9 @@ fn fork(
     };
     let ((go_read, go_write), (messages_read, messages_write)) = (pipe()?, pipe()?);
     let parent = process::own();
-    // SAFETY: the process has one thread (a condition of the callers), so the
-    // child may run any code until it executes or exits, which it does below.
+    // SAFETY: the child takes no lock that another thread could hold but those
+    // of the allocator, which glibc keeps usable across fork(2), until it
+    // executes or exits, which it does below.
     match unsafe { nix::unistd::fork() } {
         Err(errno) => Err(LaunchError::Parent {
             operation: "fork(2)",
@@ -372,8 +374,10 @@ fn fork(
         Ok(nix::unistd::ForkResult::Child) => {
             drop((go_write, messages_read));
             let mut messages = File::from(messages_write);
-            let outcome =
-                prepare(start, parent, File::from(go_read)).and_then(|()| child(&mut messages));
+            let outcome = prepare(start, parent)
+                .and_then(|()| set_up())
+                .and_then(|()| arrange(start, File::from(go_read), &mut messages))
+                .and_then(|()| become_program());
             let Err((step, errno)) = outcome;
             let mut message = [step as u8, 0, 0, 0, 0];
             message[1..].copy_from_slice(&(errno as i32).to_ne_bytes());
@@ -383,8 +387,8 @@ fn fork(
     }
 }
 
-/// What any child does before its release, and the wait for it.
-fn prepare(start: Start<'_>, parent: Tid, mut go: File) -> Result<(), (Step, Errno)> {
+/// What any child does first.
+fn prepare(start: Start<'_>, parent: Tid) -> Result<(), (Step, Errno)> {
     if !start.is_traced() {
         process::die_with_parent().map_err(|errno| (Step::ParentDeath, errno))?;
         if process::parent() != parent {
@@ -392,34 +396,42 @@ fn prepare(start: Start<'_>, parent: Tid, mut go: File) -> Result<(), (Step, Err
         }
     }
     default_signals();
+    Ok(())
+}
+
+/// Waits for the release, and installs the filter: after it, as then the tracer
+/// has attached, or before, where there is none. Nothing may come between the
+/// mark and execve(2), as the tracer counts from the mark on.
+fn arrange(start: Start<'_>, mut go: File, messages: &mut File) -> Result<(), (Step, Errno)> {
+    let own = nix::unistd::Pid::from_raw(process::own().0);
+    if let Start::FilteredUntraced(program) = start {
+        install(program, messages)?;
+    }
     let mut byte = [0];
     // End of file: the parent is gone.
     if go.read_exact(&mut byte).is_err() || byte != [GO] {
         exit_now(CANNOT_EXECUTE);
     }
-    Ok(())
-}
-
-/// What a released child does last before it executes: nothing may come between
-/// the mark and execve(2), as the tracer counts from the mark on.
-fn arrange(start: Start<'_>, messages: &mut File) -> Result<(), (Step, Errno)> {
-    let own = process::own();
-    if let Start::Filtered(program) | Start::FilteredUntraced(program) = start {
-        match seccomp::install(program) {
-            Err(Errno::EACCES) => {
-                seccomp::set_no_new_privs().map_err(|errno| (Step::NoNewPrivs, errno))?;
-                let _ = messages.write_all(&[NO_NEW_PRIVS_SET, 0, 0, 0, 0]);
-                seccomp::install(program).map_err(|errno| (Step::Filter, errno))?;
-            }
-            result => result.map_err(|errno| (Step::Filter, errno))?,
-        }
+    if let Start::Filtered(program) = start {
+        install(program, messages)?;
     }
     if start.is_traced() {
-        let pid = nix::unistd::Pid::from_raw(own.0);
-        nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGSTOP)
+        nix::sys::signal::kill(own, nix::sys::signal::Signal::SIGSTOP)
             .map_err(|errno| (Step::Mark, errno))?;
     }
     Ok(())
+}
+
+/// Installs a filter, with `no_new_privs` only where the kernel insists.
+fn install(program: &[SockFilter], messages: &mut File) -> Result<(), (Step, Errno)> {
+    match seccomp::install(program) {
+        Err(Errno::EACCES) => {
+            seccomp::set_no_new_privs().map_err(|errno| (Step::NoNewPrivs, errno))?;
+            let _ = messages.write_all(&[NO_NEW_PRIVS_SET, 0, 0, 0, 0]);
+            seccomp::install(program).map_err(|errno| (Step::Filter, errno))
+        }
+        result => result.map_err(|errno| (Step::Filter, errno)),
+    }
 }
 
 /// Undoes what was done to signals between the user's shell and here: the Rust
@@ -484,8 +496,11 @@ pub fn resolve(program: &OsStr, path: Option<&OsStr>) -> Result<PathBuf, LaunchE
     if program.as_bytes().contains(&b'/') {
         let file = PathBuf::from(program);
         return match std::fs::metadata(&file) {
+            Err(error) if error.kind() == ErrorKind::PermissionDenied => {
+                Err(LaunchError::NotExecutable(file))
+            }
             Err(_) => Err(not_found(None)),
-            Ok(meta) if is_executable(&meta) => Ok(file),
+            Ok(meta) if is_executable(&file, &meta) => Ok(file),
             Ok(_) => Err(LaunchError::NotExecutable(file)),
         };
     }
@@ -493,7 +508,7 @@ pub fn resolve(program: &OsStr, path: Option<&OsStr>) -> Result<PathBuf, LaunchE
     for directory in path.into_iter().flat_map(std::env::split_paths) {
         let file = directory.join(program);
         match std::fs::metadata(&file) {
-            Ok(meta) if is_executable(&meta) => return Ok(file),
+            Ok(meta) if is_executable(&file, &meta) => return Ok(file),
             Ok(_) => refused = refused.or(Some(file)),
             Err(_) => {}
         }
@@ -501,8 +516,8 @@ pub fn resolve(program: &OsStr, path: Option<&OsStr>) -> Result<PathBuf, LaunchE
     Err(refused.map_or_else(|| not_found(path), LaunchError::NotExecutable))
 }
 
-fn is_executable(meta: &std::fs::Metadata) -> bool {
-    meta.is_file() && meta.permissions().mode() & 0o111 != 0
+fn is_executable(file: &Path, meta: &std::fs::Metadata) -> bool {
+    meta.is_file() && nix::unistd::access(file, nix::unistd::AccessFlags::X_OK).is_ok()
 }
 
 #[cfg(test)]

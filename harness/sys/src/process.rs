@@ -85,17 +85,20 @@ fn parent_of(process: Tid) -> Option<Tid> {
 /// every descendant, until none is left that may be killed.
 pub fn kill_descendants() {
     loop {
-        let killed = children()
-            .into_iter()
-            .filter(|&child| kill(child).is_ok())
+        let children = children();
+        let killed = children
+            .iter()
+            .filter(|&&child| kill(child).is_ok())
             .count();
-        // Zombies can be killed too, so no success means no child of ours.
-        if killed == 0 {
+        let mut reaped = 0;
+        while let Ok(Some(_)) = crate::wait::poll() {
+            reaped += 1;
+        }
+        // A zombie can be killed too, so there is then none, or none of ours.
+        if killed == 0 && reaped == 0 {
             return;
         }
-        while let Ok(Some(_)) = crate::wait::poll() {}
-        if let Err(Errno::ECHILD) = crate::wait::any() {
-            return;
-        }
+        // Orphans may have come meanwhile, so none is waited for by itself.
+        std::thread::sleep(std::time::Duration::from_millis(1));
     }
 }

@@ -5,7 +5,8 @@ use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use std::os::fd::{AsFd, BorrowedFd};
 
-/// SIGINT, SIGTERM and SIGHUP, blocked and readable from a descriptor.
+/// SIGINT, SIGTERM and SIGHUP, blocked and readable from a descriptor; without
+/// those that are ignored, as nohup(1) and background scripts have it.
 #[derive(Debug)]
 pub struct Termination(SignalFd);
 
@@ -19,7 +20,10 @@ impl Termination {
     pub fn block() -> Result<Self, Errno> {
         let mut set = SigSet::empty();
         for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {
-            set.add(signal);
+            // A blocked signal is queued even where it is ignored.
+            if !is_ignored(signal) {
+                set.add(signal);
+            }
         }
         set.thread_block()?;
         let flags = SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK;
@@ -34,6 +38,15 @@ impl Termination {
         let info = self.0.read_signal()?;
         Ok(info.and_then(|info| i32::try_from(info.ssi_signo).ok()))
     }
+}
+
+fn is_ignored(signal: Signal) -> bool {
+    let mut action = std::mem::MaybeUninit::<libc::sigaction>::zeroed();
+    // SAFETY: asks only; `action` is writable and has the C library's layout.
+    let result = unsafe { libc::sigaction(signal as i32, std::ptr::null(), action.as_mut_ptr()) };
+    // SAFETY: all-zero bytes are a valid value of this plain C struct.
+    let action = unsafe { action.assume_init() };
+    result == 0 && action.sa_sigaction == libc::SIG_IGN
 }
 
 impl AsFd for Termination {

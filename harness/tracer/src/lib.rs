@@ -1,7 +1,7 @@
 //! A tracer of a whole tree of processes and threads.
 //!
 //! The way of a stop: [`stop`] says what a wait status means, [`machine`] says
-//! how the tracee is to be restarted, [`event_loop`] does it and counts. The
+//! how the tracee is to be restarted, `event_loop` does it and counts. The
 //! first two are pure, so the orders of stops that kernels produce are tested
 //! on recorded sequences.
 

@@ -11,6 +11,7 @@ use harness_sys::launcher::{Start, spawn_probe};
 use harness_sys::ptrace::{self, Options};
 use harness_sys::seccomp::SockFilter;
 use harness_sys::{Errno, wait};
+use std::sync::OnceLock;
 
 /// Where the seccomp-stop stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,15 +31,20 @@ impl std::fmt::Display for StopOrder {
     }
 }
 
-/// Finds out with a child that makes one traced call.
+/// Finds out with a child that makes one traced call, once for a process.
 ///
 /// The calling process must have a single thread.
 ///
 /// # Errors
 /// [`Error`], where tracing or filters cannot be had here.
 pub fn probe() -> Result<StopOrder, Error> {
+    static ORDER: OnceLock<StopOrder> = OnceLock::new();
+    if let Some(order) = ORDER.get() {
+        return Ok(*order);
+    }
     let stops = observe(Start::Filtered(&trace_getppid()))?;
-    order_of(&stops).ok_or(Error::NoSeccompStop)
+    let order = order_of(&stops).ok_or(Error::NoSeccompStop)?;
+    Ok(*ORDER.get_or_init(|| order))
 }
 
 /// Finds out whether calls can be traced, and their arguments read, with a

@@ -1,0 +1,380 @@
+//! Takes the samples of a plan, one after the other.
+
+use crate::isolated::{self, Done, Processors, Spec};
+use crate::pressure::Pressure;
+use crate::progress::Progress;
+use crate::request::Request;
+use crate::session::allowed_processors;
+use crate::subject::Subject;
+use crate::verify::{self, Reference};
+use crate::{Error, hook};
+use harness_mode::Mode;
+use harness_record::{Plan, Sample, SampleStatus, SampleWriter, Slot};
+use harness_stats::random::Rng;
+use harness_sys::signals::Termination;
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+/// A sample of a loop lasts at least this long: shorter ones are repeated.
+const SHORTEST_LOOP_NS: u64 = 100_000_000;
+/// But not more often than this.
+const MOST_EXECUTIONS: u64 = 64;
+/// Upper end of the environment's random padding, bytes: a page, over which the
+/// initial stack moves.
+const MOST_PADDING: u64 = 4096;
+
+/// Keeps the padding's random numbers apart from those of the order.
+const PADDING_STREAM: u64 = 0x7061_6464_696e_6721;
+
+/// The runs of a plan as they are made.
+pub(crate) struct Runs<'a> {
+    request: &'a Request,
+    plan: &'a Plan,
+    termination: &'a Termination,
+    writer: SampleWriter,
+    progress: Progress,
+    rng: Rng,
+    started: Instant,
+    samples: Vec<Sample>,
+    escaped: BTreeMap<String, u64>,
+    no_new_privs: bool,
+}
+
+impl<'a> Runs<'a> {
+    pub(crate) fn new(
+        request: &'a Request,
+        plan: &'a Plan,
+        termination: &'a Termination,
+        writer: SampleWriter,
+    ) -> Self {
+        let slots = plan.order.iter();
+        let slots = slots.map(|slot| (slot.workload.clone(), slot.mode.clone()));
+        Self {
+            request,
+            plan,
+            termination,
+            writer,
+            progress: Progress::new(slots, request.show_progress),
+            rng: Rng::new(request.seed ^ PADDING_STREAM),
+            started: Instant::now(),
+            samples: Vec::new(),
+            escaped: BTreeMap::new(),
+            no_new_privs: false,
+        }
+    }
+
+    /// Every sample taken, and what a reader must know of them.
+    pub(crate) fn finish(self) -> (Vec<Sample>, Vec<String>) {
+        self.progress.finish();
+        let observations = self.observations();
+        (self.samples, observations)
+    }
+
+    /// Makes all runs of one subject, with the hooks around them.
+    pub(crate) fn subject(&mut self, subject: &Subject) -> Result<(), Error> {
+        let hooks = &self.request.hooks;
+        self.hook("setup", hooks.setup.as_deref())?;
+        let result = self.runs(subject);
+        // Also after a failure; which is then what is reported.
+        let cleaned = self.hook("cleanup", hooks.cleanup.as_deref());
+        result.and(cleaned)
+    }
+
+    fn runs(&mut self, subject: &Subject) -> Result<(), Error> {
+        let plan = self.plan;
+        let slots: Vec<&Slot> = plan
+            .order
+            .iter()
+            .filter(|slot| slot.workload == subject.plan.name)
+            .collect();
+        let mut reference = None;
+        let mut executions = BTreeMap::new();
+        // A loop's length must be known before samples of it can be made long enough.
+        let warmup = if subject.plan.times_itself {
+            plan.warmup.max(1)
+        } else {
+            plan.warmup
+        };
+        // The first run sets how all must end, which the untraced one should.
+        let mut modes: Vec<_> = plan.modes.iter().filter(|mode| mode.available).collect();
+        modes.sort_by_key(|mode| mode.name != "none");
+        for _ in 0..warmup {
+            for mode in &modes {
+                let (done, _) = self.one(subject, &mode.name, 1, &mut reference, "warming up")?;
+                executions.insert(mode.name.clone(), repetitions(&done));
+            }
+        }
+        for slot in slots {
+            let count = executions.get(&slot.mode).copied().unwrap_or(1);
+            let sample = self.sample(subject, slot, count, &mut reference)?;
+            self.writer.append(&sample)?;
+            let failure = sample.error.clone();
+            self.samples.push(sample);
+            if let Some(reason) = failure {
+                return Err(failed(subject, &slot.mode, reason));
+            }
+        }
+        Ok(())
+    }
+
+    fn sample(
+        &mut self,
+        subject: &Subject,
+        slot: &Slot,
+        executions: u32,
+        reference: &mut Option<Reference>,
+    ) -> Result<Sample, Error> {
+        let (done, context) = self.take(subject, &slot.mode, executions, "measuring")?;
+        let verdict = self.judge(subject, &slot.mode, executions, &done, reference);
+        let stops = done.stops.as_ref();
+        Ok(Sample {
+            index: self.samples.len() as u64,
+            workload: slot.workload.clone(),
+            mode: slot.mode.clone(),
+            block: slot.block,
+            pass: slot.pass,
+            status: if verdict.is_ok() {
+                SampleStatus::Ok
+            } else {
+                SampleStatus::Failed
+            },
+            error: verdict.err(),
+            executions: done.executions,
+            exit_code: done.exit_code,
+            signal: done.signal,
+            wall_ns: done.wall_ns,
+            loop_ns: done.loop_ns,
+            user_ns: done.tracees.user_ns,
+            sys_ns: done.tracees.sys_ns,
+            tracer_user_ns: done.tracer.user_ns,
+            tracer_sys_ns: done.tracer.sys_ns,
+            tracee_voluntary: done.tracees.voluntary,
+            tracee_involuntary: done.tracees.involuntary,
+            tracer_voluntary: done.tracer.voluntary,
+            tracer_involuntary: done.tracer.involuntary,
+            stops_total: stops.map(isolated::Stops::total),
+            stops_syscall_enter: stops.map(|stops| stops.syscall_enter),
+            stops_syscall_exit: stops.map(|stops| stops.syscall_exit),
+            stops_seccomp: stops.map(|stops| stops.seccomp),
+            stops_event: stops.map(|stops| stops.event),
+            stops_signal: stops.map(|stops| stops.signal),
+            stops_group: stops.map(|stops| stops.group),
+            syscalls: done.syscalls,
+            traced_events: done.traced_events,
+            tracees: done.tracees_seen,
+            max_rss_kib: done.max_rss_kib,
+            env_padding_bytes: context.padding,
+            steal_ns: context.steal_ns,
+            cpu_pressure_ns: context.cpu_pressure_ns,
+            started_ns: context.started_ns,
+        })
+    }
+
+    /// One run that must do what it should.
+    fn one(
+        &mut self,
+        subject: &Subject,
+        mode: &str,
+        executions: u32,
+        reference: &mut Option<Reference>,
+        what: &str,
+    ) -> Result<(Done, Context), Error> {
+        let (done, context) = self.take(subject, mode, executions, what)?;
+        match self.judge(subject, mode, executions, &done, reference) {
+            Ok(()) => Ok((done, context)),
+            Err(reason) => Err(failed(subject, mode, reason)),
+        }
+    }
+
+    /// One run with its hooks.
+    fn take(
+        &mut self,
+        subject: &Subject,
+        mode: &str,
+        executions: u32,
+        what: &str,
+    ) -> Result<(Done, Context), Error> {
+        let hooks = &self.request.hooks;
+        self.hook("prepare", hooks.prepare.as_deref())?;
+        self.interrupted()?;
+        self.progress.start(&subject.plan.name, mode, what);
+        let io = |source| Error::Io {
+            operation: "cannot make a directory for the run".to_owned(),
+            source,
+        };
+        let directory = if subject.own {
+            Some(tempfile::tempdir().map_err(io)?)
+        } else {
+            None
+        };
+        let padding = u32::try_from(self.rng.below(MOST_PADDING)).unwrap_or(0);
+        let started = Instant::now();
+        let spec = Spec {
+            mode: mode.to_owned(),
+            trace: subject.plan.trace.clone(),
+            program: subject.program.clone(),
+            arguments: subject.arguments.clone(),
+            directory: directory
+                .as_ref()
+                .map(|directory| directory.path().to_owned()),
+            environment_padding: padding,
+            processors: Processors::choose(subject.plan.pin, &allowed_processors()?)?,
+            executions,
+            times_itself: subject.plan.times_itself,
+            show_output: self.request.show_output,
+            filter: self
+                .request
+                .filter
+                .as_ref()
+                .map(|file| file.program().to_bytes()),
+        };
+        tracing::debug!(?spec, "executing");
+        let started_ns = nanoseconds(self.started);
+        let before = Pressure::now();
+        let done = isolated::run(&spec, self.termination)?;
+        let after = Pressure::now();
+        let context = Context {
+            padding,
+            started_ns,
+            steal_ns: after.steal_since(before),
+            cpu_pressure_ns: after.cpu_since(before),
+        };
+        tracing::info!(
+            "{what} {} under {mode}: {} executions, {:.3} s",
+            subject.plan.name,
+            done.executions,
+            started.elapsed().as_secs_f64()
+        );
+        self.progress.done(
+            &subject.plan.name,
+            mode,
+            started.elapsed(),
+            what == "measuring",
+        );
+        self.hook("conclude", hooks.conclude.as_deref())?;
+        self.interrupted()?;
+        if done.escaped > 0 {
+            *self.escaped.entry(mode.to_owned()).or_default() += done.escaped;
+        }
+        self.no_new_privs |= done.no_new_privs;
+        Ok((done, context))
+    }
+
+    /// Verifies a run; the first one that is in order sets how all must end.
+    fn judge(
+        &self,
+        subject: &Subject,
+        mode: &str,
+        executions: u32,
+        done: &Done,
+        reference: &mut Option<Reference>,
+    ) -> Result<(), String> {
+        let ignore_failure = self.request.ignore_failure;
+        let traces_set =
+            harness_mode::find(mode, self.request.filter.as_ref()).is_none_or(Mode::traces_set);
+        verify::check(
+            done,
+            executions,
+            subject,
+            traces_set,
+            ignore_failure,
+            reference.as_ref(),
+        )?;
+        reference.get_or_insert_with(|| Reference {
+            mode: mode.to_owned(),
+            exit_code: done.exit_code,
+            signal: done.signal,
+        });
+        Ok(())
+    }
+
+    /// Runs a hook. A signal to the whole terminal ends it too, and is then
+    /// what the measurement ends from.
+    fn hook(&self, name: &'static str, command: Option<&str>) -> Result<(), Error> {
+        hook::run(name, command).or_else(|error| {
+            self.interrupted()?;
+            Err(error)
+        })
+    }
+
+    fn interrupted(&self) -> Result<(), Error> {
+        let io = |source| Error::Io {
+            operation: "cannot read signals".to_owned(),
+            source,
+        };
+        match self.termination.take().map_err(|errno| io(errno.into()))? {
+            Some(signal) => Err(Error::Interrupted(signal)),
+            None => Ok(()),
+        }
+    }
+
+    /// What the runs showed that a reader must know.
+    fn observations(&self) -> Vec<String> {
+        let mut observations: Vec<String> = self
+            .escaped
+            .iter()
+            .map(|(mode, count)| {
+                format!(
+                    "under {mode} {count} processes were not traced (CLONE_UNTRACED): their calls are missing, and calls \
+                     that a filter of the mode traces failed with ENOSYS in them"
+                )
+            })
+            .collect();
+        if self.no_new_privs {
+            observations.push(
+                "the seccomp modes set no_new_privs, as this user has no CAP_SYS_ADMIN: set-user-ID programs then run \
+                 without their privileges"
+                    .to_owned(),
+            );
+        }
+        observations
+    }
+}
+
+/// What a run was made with that its outcome does not say.
+struct Context {
+    padding: u32,
+    started_ns: u64,
+    steal_ns: Option<u64>,
+    cpu_pressure_ns: Option<u64>,
+}
+
+fn failed(subject: &Subject, mode: &str, reason: String) -> Error {
+    Error::Sample {
+        workload: subject.plan.name.clone(),
+        mode: mode.to_owned(),
+        reason,
+    }
+}
+
+fn nanoseconds(since: Instant) -> u64 {
+    u64::try_from(since.elapsed().as_nanos()).unwrap_or(u64::MAX)
+}
+
+/// Executions that make a sample of a loop long enough.
+fn repetitions(done: &Done) -> u32 {
+    let Some(loop_ns) = done.loop_ns else {
+        return 1;
+    };
+    let count = SHORTEST_LOOP_NS
+        .div_ceil(loop_ns.max(1))
+        .min(MOST_EXECUTIONS);
+    u32::try_from(count).unwrap_or(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn short_loops_are_repeated() {
+        let done = |loop_ns| Done {
+            loop_ns,
+            ..Done::default()
+        };
+        assert_eq!(repetitions(&done(None)), 1);
+        assert_eq!(repetitions(&done(Some(700_000_000))), 1);
+        assert_eq!(repetitions(&done(Some(10_700_000))), 10);
+        assert_eq!(repetitions(&done(Some(0))), 64);
+    }
+}
