@@ -412,6 +412,7 @@ fn arrange(start: Start<'_>, mut go: File, messages: &mut File) -> Result<(), (S
     if go.read_exact(&mut byte).is_err() || byte != [GO] {
         exit_now(CANNOT_EXECUTE);
     }
+    drop(go);
     if let Start::Filtered(program) = start {
         install(program, messages)?;
     }
