@@ -127,17 +127,8 @@ fn hint(nearest: &[String]) -> String {
     }
 }
 
-/// The names most like `name`, best first, at most three.
+/// The names most like `name`, best first.
 pub(crate) fn nearest<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> Vec<String> {
-    let mut scored: Vec<_> = names
-        .map(|known| (strsim::damerau_levenshtein(name, known), known))
-        .collect();
-    scored.sort_unstable();
-    let limit = name.len() / 2;
-    scored
-        .into_iter()
-        .take_while(|&(distance, _)| distance <= limit.max(2))
-        .take(3)
-        .map(|(_, name)| name.to_owned())
-        .collect()
+    let near = harness_syscalls::nearest(name, names);
+    near.into_iter().map(str::to_owned).collect()
 }

@@ -229,17 +229,19 @@ fn filters(
 }
 
 fn warnings(subjects: &[Subject], modes: &[&str], processors: usize) -> Vec<String> {
-    let traced = modes.iter().any(|&mode| mode != "none");
+    let traced = modes
+        .iter()
+        .any(|&mode| !matches!(mode, "none" | "seccomp-allow"));
     let unpinned = subjects
         .iter()
-        .filter(|subject| subject.single_process && subject.plan.pin != Pin::SameCore);
+        .filter(|subject| subject.plan.times_itself && subject.plan.pin != Pin::SameCore);
     let names: Vec<&str> = unpinned.map(|subject| subject.plan.name.as_str()).collect();
     if !traced || processors < 2 || names.is_empty() {
         return Vec::new();
     }
     vec![format!(
-        "the pinning decides the result of {}: a stop between two processors costs up to ten times one on the same \
-         processor (--pin same-core)",
+        "{}: not bound to one processor, which decides the result: a stop between two processors costs up to ten \
+         times one on the same (--pin same-core)",
         names.join(", ")
     )]
 }

@@ -16,8 +16,6 @@ pub(crate) struct Subject {
     pub(crate) arguments: Vec<OsString>,
     /// Whether it is one of the harness's own, which works in a fresh directory.
     pub(crate) own: bool,
-    /// Whether it works in one process, so that pinning decides what a stop costs.
-    pub(crate) single_process: bool,
 }
 
 /// The name under which a command of the user's is recorded.
@@ -115,7 +113,6 @@ impl Subject {
             program,
             arguments,
             own: true,
-            single_process,
         })
     }
 
@@ -141,7 +138,6 @@ impl Subject {
             program,
             arguments: words.to_vec(),
             own: false,
-            single_process: false,
         })
     }
 }

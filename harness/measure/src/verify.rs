@@ -127,7 +127,6 @@ mod tests {
             program: "w".into(),
             arguments: vec![],
             own: true,
-            single_process: true,
         }
     }
 

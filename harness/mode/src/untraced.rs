@@ -3,6 +3,7 @@
 use crate::{End, Error, Outcome};
 use harness_sys::launcher::{Launch, Start};
 use harness_sys::{Errno, wait};
+use harness_tracer::counts::Stops;
 use harness_tracer::stop::{Report, classify};
 use std::time::Instant;
 
@@ -32,7 +33,8 @@ pub(crate) fn run(launch: &Launch<'_>, start: Start<'_>) -> Result<Outcome, Erro
     Ok(Outcome {
         end: end.ok_or(Error::Wait(Errno::ECHILD))?,
         wall,
-        stops: None,
+        // Nobody traces, so nothing stops.
+        stops: Some(Stops::default()),
         syscalls: None,
         traced_events: None,
         calls: None,

@@ -86,11 +86,8 @@ impl<'a> Group<'a> {
 
     fn stops(&self) -> Option<StopCounts> {
         let kind = |value: fn(&Sample) -> Option<u64>| self.count(value).unwrap_or(0);
-        // Without a tracer nobody counts, but there is nothing to count either.
-        let untraced = self.mode.name == UNTRACED && !self.counted.is_empty();
-        let total = self.count(|sample| sample.stops_total);
         Some(StopCounts {
-            total: total.or(untraced.then_some(0))?,
+            total: self.count(|sample| sample.stops_total)?,
             syscall_enter: kind(|sample| sample.stops_syscall_enter),
             syscall_exit: kind(|sample| sample.stops_syscall_exit),
             seccomp: kind(|sample| sample.stops_seccomp),

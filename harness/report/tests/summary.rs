@@ -168,7 +168,7 @@ fn loops_are_compared_with_loops() {
             let traced = sample.mode == "ptrace";
             sample.wall_ns = if traced { 31_000 } else { 10_000 };
             sample.loop_ns = Some(if traced { 24_000 } else { 4_000 });
-            sample.stops_total = traced.then_some(420);
+            sample.stops_total = Some(if traced { 420 } else { 0 });
             sample.syscalls = traced.then_some(210);
         });
         let rows = summarise(&plan, &samples);

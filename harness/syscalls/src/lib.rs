@@ -13,5 +13,6 @@ mod trace_set;
 
 pub use abi::{Abi, Arch, Multiplexer, X32_SYSCALL_BIT};
 pub use class::{Class, Classes};
+pub use nearest::nearest;
 pub use table::{Syscall, Table};
 pub use trace_set::{ParseError, Reason, TraceSet};

@@ -4,7 +4,8 @@
 const MOST: usize = 3;
 
 /// Names that `text` may have meant, nearest first; empty where nothing is near.
-pub(crate) fn nearest<'a>(text: &str, names: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
+#[must_use]
+pub fn nearest<'a>(text: &str, names: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
     let text = text.to_lowercase();
     // A third of the letters may be wrong; a short name may have one swap of neighbours.
     let limit = (text.chars().count() / 3).max(1);
