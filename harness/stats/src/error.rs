@@ -23,6 +23,9 @@ pub enum Error {
     /// The statistic of a bootstrap is NaN or infinite for some resample.
     #[error("the statistic of a resample is {0}, not a finite number")]
     Statistic(f64),
+    /// The shift to test is NaN or infinite.
+    #[error("a shift to test is a finite number, and {0} is not")]
+    Shift(f64),
 }
 
 /// The sample in ascending order.

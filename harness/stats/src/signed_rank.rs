@@ -9,10 +9,7 @@
 
 use crate::error::{Error, check_level, sorted};
 use crate::interval::Interval;
-use crate::normal;
-
-/// Up to this many values the null distribution is computed exactly.
-const EXACT: usize = 50;
+use crate::null_distribution::critical_rank;
 
 /// The Hodges–Lehmann estimate of the sample's centre with the signed-rank
 /// confidence interval: exact, with at least `level`, up to 50 values; beyond,
@@ -25,61 +22,29 @@ const EXACT: usize = 50;
 pub fn hodges_lehmann(sample: &[f64], level: f64) -> Result<Interval, Error> {
     check_level(level)?;
     let values = sorted(sample)?;
-    let n = values.len() as u64;
-    let averages = n * (n + 1) / 2;
+    let averages = averages(values.len());
     let walsh = |rank| walsh_average(&values, rank);
-    let rank = critical_rank(values.len(), level);
+    let rank = critical_rank(values.len(), (1.0 - level) / 2.0);
     Ok(Interval {
-        estimate: f64::midpoint(walsh(averages.div_ceil(2)), walsh(averages / 2 + 1)),
+        estimate: centre(&values),
         low: rank.map(walsh),
         high: rank.map(|rank| walsh(averages + 1 - rank)),
         level,
     })
 }
 
-/// The largest C ≥ 1 with P(T ≤ C − 1) ≤ (1 − level) / 2, T the signed-rank
-/// statistic of `n` values under the null hypothesis.
-fn critical_rank(n: usize, level: f64) -> Option<u64> {
-    let tail = (1.0 - level) / 2.0;
-    let rank = if n <= EXACT {
-        // Levels such as 1 − 2⁻⁵ are met exactly; rounding must not miss them.
-        let tail = tail * (1.0 + 1e-12) * 2_f64.powi(i32::try_from(n).unwrap_or(i32::MAX));
-        let mut cumulative = 0;
-        null_distribution(n)
-            .into_iter()
-            .take_while(|ways| {
-                cumulative += ways;
-                cumulative as f64 <= tail
-            })
-            .count() as u64
-    } else {
-        let n = n as f64;
-        let mean = n * (n + 1.0) / 4.0;
-        let deviation = (n * (n + 1.0) * (2.0 * n + 1.0) / 24.0).sqrt();
-        // P(T ≤ C − 1) ≈ Φ((C − ½ − mean) / deviation).
-        let rank = (mean + 0.5 + normal::quantile(tail) * deviation).floor();
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "a float's cast saturates, and negative means no rank"
-        )]
-        let rank = rank.max(0.0) as u64;
-        rank
-    };
-    (rank > 0).then_some(rank)
+/// The Hodges–Lehmann estimate of values in ascending order, which must not be
+/// empty.
+pub(crate) fn centre(sorted: &[f64]) -> f64 {
+    let averages = averages(sorted.len());
+    let walsh = |rank| walsh_average(sorted, rank);
+    f64::midpoint(walsh(averages.div_ceil(2)), walsh(averages / 2 + 1))
 }
 
-/// In how many of the 2ⁿ ways to sign the ranks 1 to `n` the positive ones sum
-/// to 0, 1, …, n(n+1)/2.
-fn null_distribution(n: usize) -> Vec<u64> {
-    let mut ways = vec![0; n * (n + 1) / 2 + 1];
-    ways[0] = 1;
-    for rank in 1..=n {
-        for sum in (rank..ways.len()).rev() {
-            ways[sum] += ways[sum - rank];
-        }
-    }
-    ways
+/// How many Walsh averages `n` values have.
+pub(crate) fn averages(n: usize) -> u64 {
+    let n = n as u64;
+    n * (n + 1) / 2
 }
 
 /// The `rank`-th smallest Walsh average (from 1) of values in ascending order.
@@ -87,7 +52,7 @@ fn null_distribution(n: usize) -> Vec<u64> {
 /// A bisection over the floating-point numbers for the smallest one that has
 /// at least `rank` averages at or below it: 64 steps of linear time, and no
 /// memory for the averages, of which there are quadratically many.
-fn walsh_average(sorted: &[f64], rank: u64) -> f64 {
+pub(crate) fn walsh_average(sorted: &[f64], rank: u64) -> f64 {
     let (mut low, mut high) = (key(sorted[0]), key(sorted[sorted.len() - 1]));
     while low < high {
         let middle = midpoint(low, high);
@@ -104,7 +69,7 @@ fn walsh_average(sorted: &[f64], rank: u64) -> f64 {
 /// How many Walsh averages are at most `limit`. The average rounds, but never
 /// falls when a value grows, so the partners of a growing value are a
 /// shrinking prefix.
-fn averages_up_to(sorted: &[f64], limit: f64) -> u64 {
+pub(crate) fn averages_up_to(sorted: &[f64], limit: f64) -> u64 {
     let mut partners = sorted.len();
     let mut count = 0;
     for (at, value) in sorted.iter().enumerate() {
@@ -144,48 +109,6 @@ fn midpoint(low: u64, high: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    /// R 4.2.2: `qsignrank(0.025, n)` and `qsignrank(0.005, n)`, the rank that
-    /// `wilcox.test` takes; R's value 0 means that there is none.
-    #[test]
-    fn critical_ranks_agree_with_r() {
-        for (n, ninety_five, ninety_nine) in [
-            (5, None, None),
-            (6, Some(1), None),
-            (7, Some(3), None),
-            (8, Some(4), Some(1)),
-            (9, Some(6), Some(2)),
-            (10, Some(9), Some(4)),
-            (12, Some(14), Some(8)),
-            (15, Some(26), Some(16)),
-            (20, Some(53), Some(38)),
-            (30, Some(138), Some(110)),
-            (40, Some(265), Some(221)),
-            (50, Some(435), Some(374)),
-        ] {
-            assert_eq!(critical_rank(n, 0.95), ninety_five, "n = {n}, 95 %");
-            assert_eq!(critical_rank(n, 0.99), ninety_nine, "n = {n}, 99 %");
-        }
-    }
-
-    /// R 4.2.2, `qsignrank(0.025, n)`, is exact here too: the approximation is
-    /// off by at most one rank, and towards the wider interval.
-    #[test]
-    fn approximate_ranks_are_close_to_r() {
-        for (n, exact) in [(51, 454), (60, 649), (100, 1956), (200, 8445)] {
-            let rank = critical_rank(n, 0.95).unwrap();
-            assert!((exact - 1..=exact).contains(&rank), "n = {n}: {rank}");
-        }
-    }
-
-    /// Just what a level demands: with 1 − 2⁻⁵ six values suffice, as
-    /// P(T ≤ 0) = 2⁻⁶, and with anything above they do not.
-    #[test]
-    fn meets_a_level_exactly() {
-        assert_eq!(critical_rank(6, 1.0 - 2_f64.powi(-5)), Some(1));
-        assert_eq!(critical_rank(6, 0.969), None);
-        assert_eq!(critical_rank(1, 0.5), None);
-    }
 
     /// Hamilton depression scale, differences after treatment: the data of
     /// Hollander and Wolfe (1973), page 29, as in the example of R 4.2.2's
