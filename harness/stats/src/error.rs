@@ -26,6 +26,17 @@ pub enum Error {
     /// The shift to test is NaN or infinite.
     #[error("a shift to test is a finite number, and {0} is not")]
     Shift(f64),
+    /// Not a significance level.
+    #[error("a significance level lies between 0 and 1, and {0} does not")]
+    Alpha(f64),
+    /// Not a p-value.
+    #[error("p-value {index} is {value}, not between 0 and 1")]
+    Probability {
+        /// Position among the p-values, from 0.
+        index: usize,
+        /// The value.
+        value: f64,
+    },
 }
 
 /// The sample in ascending order.
@@ -50,5 +61,14 @@ pub(crate) fn check_level(level: f64) -> Result<(), Error> {
         Ok(())
     } else {
         Err(Error::Level(level))
+    }
+}
+
+/// Refuses what is no significance level, NaN included.
+pub(crate) fn check_alpha(alpha: f64) -> Result<(), Error> {
+    if alpha > 0.0 && alpha < 1.0 {
+        Ok(())
+    } else {
+        Err(Error::Alpha(alpha))
     }
 }

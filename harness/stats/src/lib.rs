@@ -8,6 +8,7 @@
 
 mod bootstrap;
 mod error;
+mod holm;
 mod interval;
 mod median;
 mod normal;
@@ -20,6 +21,7 @@ mod signed_rank;
 
 pub use bootstrap::bootstrap_percentile;
 pub use error::Error;
+pub use holm::{holm_adjusted, holm_rejections};
 pub use interval::Interval;
 pub use median::median;
 pub use one_sided::{Bounds, hodges_lehmann_bounds, signed_rank_p_greater, signed_rank_p_less};
