@@ -37,6 +37,12 @@ pub enum Error {
         /// The value.
         value: f64,
     },
+    /// Not a power.
+    #[error("a power lies between 0 and 1, and {0} does not")]
+    Power(f64),
+    /// A spread that is negative, NaN or infinite.
+    #[error("a spread is a finite number of at least 0, and {0} is not")]
+    Spread(f64),
 }
 
 /// The sample in ascending order.

@@ -7,6 +7,8 @@
 //! for the level, the estimate comes without limits rather than with wrong ones.
 
 mod bootstrap;
+mod detectable;
+mod deviation;
 mod error;
 mod holm;
 mod interval;
@@ -21,6 +23,8 @@ pub mod random;
 mod signed_rank;
 
 pub use bootstrap::bootstrap_percentile;
+pub use detectable::detectable_shift;
+pub use deviation::robust_deviation;
 pub use error::Error;
 pub use holm::{holm_adjusted, holm_rejections};
 pub use interval::Interval;
