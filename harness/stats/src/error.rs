@@ -43,6 +43,9 @@ pub enum Error {
     /// A spread that is negative, NaN or infinite.
     #[error("a spread is a finite number of at least 0, and {0} is not")]
     Spread(f64),
+    /// Looks that do not grow.
+    #[error("the sizes of looks grow from at least 1, and the size of look {0} does not")]
+    Looks(usize),
 }
 
 /// The sample in ascending order.

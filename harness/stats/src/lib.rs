@@ -20,6 +20,7 @@ mod one_sided;
 mod outlier;
 mod quantile;
 pub mod random;
+mod sequential;
 mod signed_rank;
 
 pub use bootstrap::bootstrap_percentile;
@@ -32,4 +33,5 @@ pub use median::median;
 pub use noise::noise_floor;
 pub use one_sided::{Bounds, hodges_lehmann_bounds, signed_rank_p_greater, signed_rank_p_less};
 pub use outlier::{Outlier, classify_outliers};
+pub use sequential::{Spending, look_levels};
 pub use signed_rank::hodges_lehmann;
