@@ -46,6 +46,12 @@ pub enum Error {
     /// Looks that do not grow.
     #[error("the sizes of looks grow from at least 1, and the size of look {0} does not")]
     Looks(usize),
+    /// A segment in which nothing can be compared.
+    #[error("a segment needs at least two values, and {0} is fewer")]
+    Segment(usize),
+    /// Too few permutations for anything to be significant.
+    #[error("with {0} permutations nothing can be significant at this level: ask for more")]
+    Permutations(usize),
 }
 
 /// The sample in ascending order.

@@ -7,6 +7,7 @@
 //! for the level, the estimate comes without limits rather than with wrong ones.
 
 mod bootstrap;
+mod change_points;
 mod detectable;
 mod deviation;
 mod error;
@@ -24,6 +25,7 @@ mod sequential;
 mod signed_rank;
 
 pub use bootstrap::bootstrap_percentile;
+pub use change_points::{ChangePoint, change_points};
 pub use detectable::detectable_shift;
 pub use deviation::robust_deviation;
 pub use error::Error;
