@@ -72,6 +72,22 @@ mod tests {
         }
     }
 
+    /// R 4.2.2, `x` the hours of `datasets::sleep`, drug 2 over drug 1, with
+    /// three values added: `q <- quantile(x, c(0.25, 0.75)); x > q[2] + k *
+    /// IQR(x)` and `x < q[1] - k * IQR(x)` for k 1.5 and 3.
+    #[test]
+    fn agrees_with_r() {
+        let sample = [
+            1.2, 2.4, 1.3, 1.3, 0.0, 1.0, 1.8, 0.8, 4.6, 1.4, -3.0, -9.0, 20.0,
+        ];
+        let classes = classify_outliers(&sample).unwrap();
+        assert_eq!(classes[..8], [Inside; 8]);
+        assert_eq!(
+            classes[8..],
+            [HighMild, Inside, LowSevere, LowSevere, HighSevere]
+        );
+    }
+
     /// Without spread, whatever differs is severe, and nothing divides by zero.
     #[test]
     fn accepts_no_spread() {
