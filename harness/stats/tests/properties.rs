@@ -1,16 +1,26 @@
-//! What holds for every sample: independence of order, scale and origin,
-//! refusal of what is no sample, and the coverage of the intervals.
+//! What holds for every sample: independence of order, scale and origin, and
+//! refusal of what is no sample. What holds on average is in `simulations.rs`.
 
 use harness_stats::random::Rng;
-use harness_stats::{Error, Interval, bootstrap_percentile, classify_outliers};
-use harness_stats::{hodges_lehmann, median};
+use harness_stats::{Error, Interval, Spending, bootstrap_percentile, change_points};
+use harness_stats::{classify_outliers, detectable_shift, hodges_lehmann, hodges_lehmann_bounds};
+use harness_stats::{holm_adjusted, look_levels, median, noise_floor, robust_deviation};
+use harness_stats::{signed_rank_p_greater, signed_rank_p_less};
 use proptest::prelude::*;
 
 type Estimator = fn(&[f64], f64) -> Result<Interval, Error>;
 
-const ESTIMATORS: [(&str, Estimator); 3] = [
+const ESTIMATORS: [(&str, Estimator); 4] = [
     ("hodges_lehmann", hodges_lehmann),
     ("median", median),
+    ("hodges_lehmann_bounds", |sample, level| {
+        hodges_lehmann_bounds(sample, level).map(|bounds| Interval {
+            estimate: bounds.estimate,
+            low: bounds.lower,
+            high: bounds.upper,
+            level,
+        })
+    }),
     ("bootstrap", |sample, level| {
         let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
         bootstrap_percentile(sample, mean, level, 40, &mut Rng::new(3))
@@ -58,10 +68,10 @@ proptest! {
     fn limits_enclose_the_estimate(sample in prop::collection::vec(-1e6..1e6, 1..70)) {
         let least = sample.iter().copied().fold(f64::INFINITY, f64::min);
         let greatest = sample.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-        for (name, estimator) in &ESTIMATORS[..2] {
+        for ((name, estimator), needed) in ESTIMATORS.into_iter().zip([6, 6, 5]) {
             let interval = estimator(&sample, 0.95).unwrap();
-            prop_assert_eq!(interval.low.is_some(), sample.len() >= 6, "{}", name);
-            prop_assert_eq!(interval.high.is_some(), sample.len() >= 6, "{}", name);
+            prop_assert_eq!(interval.low.is_some(), sample.len() >= needed, "{}", name);
+            prop_assert_eq!(interval.high.is_some(), sample.len() >= needed, "{}", name);
             let low = interval.low.unwrap_or(least);
             let high = interval.high.unwrap_or(greatest);
             prop_assert!(least <= low && low <= interval.estimate, "{}", name);
@@ -75,7 +85,7 @@ proptest! {
         let classes = classify_outliers(&sample);
         let usable = !sample.is_empty() && sample.iter().all(|value| value.is_finite());
         prop_assert_eq!(classes.is_ok(), usable);
-        for (name, estimator) in &ESTIMATORS[..2] {
+        for (name, estimator) in &ESTIMATORS[..3] {
             prop_assert!(estimator(&sample, level).is_err() || (level > 0.0 && level < 1.0));
             let interval = estimator(&sample, 0.9);
             prop_assert_eq!(interval.is_ok(), usable, "{}", name);
@@ -83,7 +93,186 @@ proptest! {
                 prop_assert!(interval.estimate.is_finite(), "{}: {:?}", name, interval);
             }
         }
-        let _ = ESTIMATORS[2].1(&sample, level);
+        let _ = ESTIMATORS[3].1(&sample, level);
+    }
+
+    /// Every order gives the same, a power of two as scale scales exactly, and
+    /// what measures size does not see the sign.
+    #[test]
+    fn spread_and_floor_scale(
+        sample in prop::collection::vec(-1e6..1e6, 1..70),
+        seed in any::<u64>(),
+        power in -20..20,
+        shift in -1e6..1e6,
+    ) {
+        let scale = -2_f64.powi(power);
+        let mut shuffled: Vec<_> = sample.iter().map(|value| value * scale).collect();
+        Rng::new(seed).shuffle(&mut shuffled);
+        for statistic in [noise_floor, robust_deviation] {
+            let plain = statistic(&sample).unwrap();
+            prop_assert_eq!(statistic(&shuffled), Ok(plain * scale.abs()));
+            prop_assert!(plain >= 0.0);
+        }
+        let moved: Vec<_> = sample.iter().map(|value| value + shift).collect();
+        let spreads = [sample, moved].map(|sample| robust_deviation(&sample).ok());
+        prop_assert!(close(spreads[0], spreads[1], 1e-8), "{:?}", spreads);
+    }
+
+    /// p-values do not depend on order or unit; the two sides mirror each other
+    /// and overlap in what is tied with the shift.
+    #[test]
+    fn p_values_have_no_unit(
+        sample in prop::collection::vec((-9..10).prop_map(f64::from), 1..70),
+        seed in any::<u64>(),
+        power in -20..20,
+        shift in (-18..19).prop_map(|twice| f64::from(twice) / 2.0),
+    ) {
+        let scale = 2_f64.powi(power);
+        let greater = signed_rank_p_greater(&sample, shift).unwrap();
+        let less = signed_rank_p_less(&sample, shift).unwrap();
+        prop_assert!(greater + less > 1.0 - 1e-12, "{} {}", greater, less);
+        let mut other: Vec<_> = sample.iter().map(|value| value * scale).collect();
+        Rng::new(seed).shuffle(&mut other);
+        prop_assert_eq!(signed_rank_p_greater(&other, shift * scale), Ok(greater));
+        let mirrored: Vec<_> = other.iter().map(|value| -value).collect();
+        prop_assert_eq!(signed_rank_p_greater(&mirrored, -shift * scale), Ok(less));
+        // Falling as the shift falls, so that the margin decides monotonically.
+        prop_assert!(signed_rank_p_greater(&sample, shift - 0.5).unwrap() <= greater);
+    }
+
+    /// A bound excludes a shift exactly where the test rejects it, with ties too.
+    #[test]
+    fn bounds_agree_with_p_values(
+        sample in prop::collection::vec((-9..10).prop_map(f64::from), 1..70),
+        level in 0.51..0.999,
+        shift in (-18..19).prop_map(|twice| f64::from(twice) / 2.0),
+    ) {
+        let bounds = hodges_lehmann_bounds(&sample, level).unwrap();
+        let alpha = 1.0 - level;
+        prop_assert_eq!(
+            bounds.lower.is_some_and(|lower| lower > shift),
+            signed_rank_p_greater(&sample, shift).unwrap() <= alpha
+        );
+        prop_assert_eq!(
+            bounds.upper.is_some_and(|upper| upper < shift),
+            signed_rank_p_less(&sample, shift).unwrap() <= alpha
+        );
+        let both = hodges_lehmann(&sample, 2.0 * level - 1.0).unwrap();
+        prop_assert_eq!((bounds.lower, bounds.upper), (both.low, both.high));
+    }
+
+    /// However ties are broken, no p-value is larger than with them.
+    #[test]
+    fn ties_are_conservative(
+        sample in prop::collection::vec((-3..4).prop_map(f64::from), 1..30),
+        seed in any::<u64>(),
+    ) {
+        let mut rng = Rng::new(seed);
+        let broken: Vec<_> = sample
+            .iter()
+            .map(|value| value + (rng.below(2001) as f64 - 1000.0) / 1e5)
+            .collect();
+        for p in [signed_rank_p_greater, signed_rank_p_less] {
+            prop_assert!(p(&sample, 0.0).unwrap() >= p(&broken, 0.0).unwrap());
+        }
+    }
+
+    /// Holm's values follow the order of the p-values, whatever their places,
+    /// and never undercut them.
+    #[test]
+    fn holm_keeps_the_order(mut p in prop::collection::vec(0.0..=1.0, 0..30), seed in any::<u64>()) {
+        p.sort_unstable_by(f64::total_cmp);
+        let adjusted = holm_adjusted(&p).unwrap();
+        prop_assert!(adjusted.is_sorted());
+        prop_assert!(p.iter().zip(&adjusted).all(|(p, adjusted)| p <= adjusted && *adjusted <= 1.0));
+        let mut places: Vec<_> = (0..p.len()).collect();
+        Rng::new(seed).shuffle(&mut places);
+        let shuffled: Vec<_> = places.iter().map(|&at| p[at]).collect();
+        let expected: Vec<_> = places.iter().map(|&at| adjusted[at]).collect();
+        prop_assert_eq!(holm_adjusted(&shuffled), Ok(expected));
+    }
+
+    /// Whatever the looks, their levels are no more than the error in all.
+    #[test]
+    fn look_levels_sum_to_alpha(
+        steps in prop::collection::vec(1..1000_usize, 1..12),
+        alpha in 1e-6..0.999,
+    ) {
+        let sizes = steps.iter().scan(0, |size, step| {
+            *size += step;
+            Some(*size)
+        });
+        let looks: Vec<_> = sizes.collect();
+        for spending in [Spending::Even, Spending::OBrienFleming] {
+            let levels = look_levels(&looks, alpha, spending).unwrap();
+            prop_assert_eq!(levels.len(), looks.len());
+            prop_assert!(levels.iter().all(|&level| level >= 0.0), "{:?}", levels);
+            let sum: f64 = levels.iter().sum();
+            prop_assert!((sum / alpha - 1.0).abs() < 1e-12, "{:?}", levels);
+        }
+    }
+
+    /// Change points do not depend on the unit, its sign included.
+    #[test]
+    fn change_points_have_no_unit(
+        before in prop::collection::vec(0.0..1.0, 0..12),
+        after in prop::collection::vec(1.0..2.0, 1..12),
+        power in -20..20,
+    ) {
+        let series = [before, after].concat();
+        let scaled: Vec<_> = series.iter().map(|value| value * -2_f64.powi(power)).collect();
+        let points = |series: &[f64]| change_points(series, 0.1, 39, 3, 1).unwrap();
+        prop_assert_eq!(points(&series), points(&scaled));
+        for pair in points(&series).windows(2) {
+            prop_assert!(pair[0].index + 3 <= pair[1].index);
+        }
+    }
+
+    /// Any floats at all are answered or refused by the others too.
+    #[test]
+    fn none_of_the_others_panics(
+        sample in prop::collection::vec(prop::num::f64::ANY, 0..12),
+        number in prop::num::f64::ANY,
+        size in any::<usize>(),
+    ) {
+        let usable = !sample.is_empty() && sample.iter().all(|value| value.is_finite());
+        prop_assert_eq!(noise_floor(&sample).is_ok(), usable);
+        prop_assert_eq!(change_points(&sample, 0.1, 9, 2, 1).is_ok(), usable);
+        for p in [signed_rank_p_greater, signed_rank_p_less] {
+            let p = p(&sample, number);
+            prop_assert_eq!(p.is_ok(), usable && number.is_finite());
+            prop_assert!(p.is_err() || p.is_ok_and(|p| p > 0.0 && p <= 1.0));
+        }
+        let _ = robust_deviation(&sample);
+        let _ = holm_adjusted(&sample);
+        let _ = look_levels(&[1, size], number, Spending::OBrienFleming);
+        let _ = detectable_shift(size, number, 0.05, number);
+        let _ = detectable_shift(size, 1.0, number, 0.8);
+        let shift = detectable_shift(size, 1.0, 0.05, 0.8);
+        prop_assert_eq!(shift.is_ok(), size > 0);
+    }
+}
+
+proptest! {
+    // Each case searches four shifts.
+    #![proptest_config(ProptestConfig::with_cases(50))]
+
+    /// More power or a stricter level needs a larger shift, and the shift has
+    /// the unit of the spread.
+    #[test]
+    fn detectable_shifts_are_monotone(
+        pairs in 8..200_usize,
+        alpha in 0.005..0.2,
+        power in 0.3..0.95,
+        spread in 0.01..100.0,
+    ) {
+        let shift = |alpha, power| detectable_shift(pairs, 1.0, alpha, power).unwrap().unwrap();
+        let plain = shift(alpha, power);
+        prop_assert!(plain > 0.0);
+        prop_assert!(shift(alpha, power + 0.03) > plain);
+        prop_assert!(shift(alpha * 1.5, power) <= plain);
+        let scaled = detectable_shift(pairs, spread, alpha, power).unwrap();
+        prop_assert!(close(scaled, Some(plain * spread), 1e-9));
     }
 }
 
@@ -102,67 +291,6 @@ fn refuses_what_is_no_sample() {
         );
         for level in [0.0, 1.0, -1.0] {
             assert_eq!(estimator(&[1.0], level), Err(Error::Level(level)), "{name}");
-        }
-    }
-}
-
-/// In how many of 4,000 samples of `n` the 95 % interval covers `truth`.
-fn coverage(estimator: Estimator, n: usize, truth: f64, draw: fn(&mut Rng) -> f64) -> f64 {
-    let mut rng = Rng::new(20_260_101);
-    let trials = 4_000;
-    let covered = (0..trials)
-        .filter(|_| {
-            let sample: Vec<_> = (0..n).map(|_| draw(&mut rng)).collect();
-            let interval = estimator(&sample, 0.95).unwrap();
-            interval.low.unwrap() <= truth && truth <= interval.high.unwrap()
-        })
-        .count();
-    covered as f64 / f64::from(trials)
-}
-
-fn uniform(rng: &mut Rng) -> f64 {
-    (rng.next_u64() >> 11) as f64 / (1_u64 << 53) as f64
-}
-
-fn normal(rng: &mut Rng) -> f64 {
-    // Irwin and Hall: the sum of twelve uniforms, close to normal.
-    (0..12).map(|_| uniform(rng)).sum::<f64>() - 6.0
-}
-
-fn skewed(rng: &mut Rng) -> f64 {
-    -(1.0 - uniform(rng)).ln()
-}
-
-fn spiky(rng: &mut Rng) -> f64 {
-    let value = normal(rng);
-    if uniform(rng) < 0.1 {
-        value * 100.0
-    } else {
-        value
-    }
-}
-
-/// Rank intervals cover what they should whatever the distribution: the
-/// signed-rank interval for symmetric ones, the median's for all. The possible
-/// levels next above 95 % lie below 97.9 % for these sizes.
-#[test]
-fn intervals_cover_as_often_as_they_say() {
-    let median_of_skewed = std::f64::consts::LN_2;
-    for (name, estimator, truth, draw) in [
-        (
-            "hl normal",
-            hodges_lehmann as Estimator,
-            0.0,
-            normal as fn(&mut Rng) -> f64,
-        ),
-        ("hl spiky", hodges_lehmann, 0.0, spiky),
-        ("median normal", median, 0.0, normal),
-        ("median spiky", median, 0.0, spiky),
-        ("median skewed", median, median_of_skewed, skewed),
-    ] {
-        for n in [10, 20, 60] {
-            let share = coverage(estimator, n, truth, draw);
-            assert!((0.94..0.985).contains(&share), "{name}, {n}: {share}");
         }
     }
 }
