@@ -1,6 +1,6 @@
-//! What a sample or a level can be refused for.
+//! What an argument can be refused for.
 
-/// Why there is no estimate.
+/// Why there is no answer.
 #[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]
 pub enum Error {
     /// No values.

@@ -1,10 +1,15 @@
-//! Estimates, confidence intervals and seeded randomness: pure functions of
-//! their arguments, which never panic on data and never touch the machine.
+//! Estimates, confidence intervals, tests and seeded randomness: pure functions
+//! of their arguments, which never panic on data and never touch the machine.
 //!
 //! Every estimator takes the sample as a slice in any order, refuses an empty
 //! one and values that are not finite ([`Error`]), and answers with an
 //! [`Interval`] that carries its confidence level. Where a sample is too small
 //! for the level, the estimate comes without limits rather than with wrong ones.
+//!
+//! What a gate needs beside: [`hodges_lehmann_bounds`] and the p-values of a
+//! shift, [`holm_adjusted`] over many comparisons, [`look_levels`] over several
+//! looks, [`detectable_shift`] for what a run could have seen, [`noise_floor`]
+//! from comparisons of a thing with itself. For a history: [`change_points`].
 
 mod bootstrap;
 mod change_points;
