@@ -26,6 +26,7 @@ mod one_sided;
 mod outlier;
 mod quantile;
 pub mod random;
+mod rank_sum;
 mod sequential;
 mod signed_rank;
 
@@ -40,5 +41,6 @@ pub use median::median;
 pub use noise::noise_floor;
 pub use one_sided::{Bounds, hodges_lehmann_bounds, signed_rank_p_greater, signed_rank_p_less};
 pub use outlier::{Outlier, classify_outliers};
+pub use rank_sum::{Side, detectable_difference, rank_sum_p, shift};
 pub use sequential::{Spending, look_levels};
 pub use signed_rank::hodges_lehmann;
