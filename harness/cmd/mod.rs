@@ -1,8 +1,12 @@
 //! The command line: one file a subcommand.
 
+mod calibrate;
+mod compare;
 mod doctor;
 mod filter;
+mod gate;
 mod list;
+mod provenance;
 mod report;
 mod run;
 
@@ -28,6 +32,9 @@ enum Command {
     List(list::Args),
     Doctor(doctor::Args),
     Report(report::Args),
+    Compare(compare::Args),
+    Gate(Box<gate::Args>),
+    Calibrate(calibrate::Args),
 }
 
 /// How the program ends.
@@ -36,6 +43,10 @@ enum Exit {
     Fine,
     /// Something was not as it must be; it has been said.
     Error,
+    /// A regression was found.
+    Regression,
+    /// No verdict could be given, and one was insisted on.
+    Inconclusive,
     /// Stopped by this signal; what was taken is kept.
     Signal(i32),
 }
@@ -54,9 +65,14 @@ impl std::error::Error for Usage {}
 
 /// Exit code for a wrong command line, as clap has it.
 const USAGE: u8 = 2;
+/// Exit code for a regression.
+const REGRESSION: u8 = 3;
+/// Exit code where no verdict could be given, and one was insisted on.
+const INCONCLUSIVE: u8 = 4;
 
 /// Reads the command line and does what it says. Exit codes: 0 fine, 1 error,
-/// 2 usage, 128 and the signal where one stopped it.
+/// 2 usage, 3 regression, 4 inconclusive where that was asked for, 128 and the
+/// signal where one stopped it.
 pub(crate) fn main() -> ExitCode {
     let cli = Cli::parse();
     log(cli.verbose);
@@ -66,10 +82,15 @@ pub(crate) fn main() -> ExitCode {
         Command::List(args) => list::run(&args),
         Command::Doctor(args) => doctor::run(&args),
         Command::Report(args) => report::run(&args),
+        Command::Compare(args) => compare::run(&args),
+        Command::Gate(args) => gate::run(*args, cli.verbose > 0),
+        Command::Calibrate(args) => calibrate::run(&args, cli.verbose > 0),
     };
     match result {
         Ok(Exit::Fine) => ExitCode::SUCCESS,
         Ok(Exit::Error) => ExitCode::FAILURE,
+        Ok(Exit::Regression) => ExitCode::from(REGRESSION),
+        Ok(Exit::Inconclusive) => ExitCode::from(INCONCLUSIVE),
         Ok(Exit::Signal(signal)) => ExitCode::from(u8::try_from(128 + signal).unwrap_or(1)),
         Err(error) => {
             complain(&format!("{error:#}"));

@@ -1,20 +1,19 @@
 //! `harness run`: takes a measurement and reports it.
 
-use crate::cmd::{Exit, complain, filter, print};
+use crate::cmd::{Exit, complain, filter, print, provenance};
 use anyhow::Context;
 use clap::builder::NonEmptyStringValueParser;
 use harness_cbpf::disassemble;
 use harness_measure::request::Size;
 use harness_measure::{Error, Finished, Request, Session, Target};
 use harness_mode::SeccompFile;
-use harness_record::{Hooks, Pin, Provenance, Record, RecordDirectory, SCHEMA_VERSION, State};
+use harness_record::{Hooks, Pin, Record, RecordDirectory, SCHEMA_VERSION, State};
 use harness_report::Format;
 use harness_sys::signals::Termination;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
-use time::macros::format_description;
 
 /// Measure workloads or a command under several modes, interleaved in one run
 ///
@@ -138,7 +137,7 @@ pub(super) fn run(args: Args, verbose: bool) -> anyhow::Result<Exit> {
     };
     let path = match output {
         Some(path) => path,
-        None => default_output(started, &session.environment().host)?,
+        None => provenance::default_output(started, &session.environment().host, "")?,
     };
     let directory = RecordDirectory::create(path)?;
     if let Some(program) = program {
@@ -148,13 +147,8 @@ pub(super) fn run(args: Args, verbose: bool) -> anyhow::Result<Exit> {
     }
     let mut record = Record {
         schema_version: SCHEMA_VERSION,
-        harness: Provenance {
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            revision: option_env!("HARNESS_REVISION").map(str::to_owned),
-        },
-        command: std::env::args_os()
-            .map(|word| word.to_string_lossy().into_owned())
-            .collect(),
+        harness: provenance::own(),
+        command: provenance::command_line(),
         started_at: started.format(&Rfc3339)?,
         finished_at: None,
         state: State::Running,
@@ -265,29 +259,9 @@ fn request(args: Args, verbose: bool) -> anyhow::Result<Request> {
         show_progress: !verbose,
         size: Size {
             operations: args.operations,
+            short_loops: false,
             units: args.units,
             jobs: args.jobs,
         },
     })
-}
-
-fn default_output(started: OffsetDateTime, host: &str) -> anyhow::Result<PathBuf> {
-    let stamp = started.format(format_description!(
-        "[year][month][day]T[hour][minute][second]Z"
-    ))?;
-    let plain = |c: char| {
-        if c.is_ascii_alphanumeric() || c == '-' {
-            c
-        } else {
-            '_'
-        }
-    };
-    let host: String = host.chars().map(plain).collect();
-    let first = PathBuf::from("results").join(format!("{stamp}-{host}"));
-    // Two runs can start within a second.
-    let numbered = (2..).map(|n| PathBuf::from("results").join(format!("{stamp}-{host}-{n}")));
-    let free = std::iter::once(first)
-        .chain(numbered)
-        .find(|path| !path.exists());
-    free.context("no free name for the record; name a directory with --output")
 }

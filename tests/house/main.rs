@@ -27,6 +27,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "sys",
             "syscalls",
             "tracer",
+            "verdict",
             "workloads",
         ],
     ),
@@ -40,6 +41,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("sys", &[]),
     ("syscalls", &[]),
     ("tracer", &["sys", "syscalls"]),
+    ("verdict", &["record", "stats"]),
     ("workloads", &["sys"]),
 ];
 

@@ -7,7 +7,7 @@
 
 use crate::Error;
 use harness_mode::{End, Mode, SeccompFile};
-use harness_record::Pin;
+use harness_record::{Pin, Side};
 use harness_sys::launcher::Launch;
 use harness_sys::rusage::{self, Usage};
 use harness_sys::signals::Termination;
@@ -20,7 +20,7 @@ use std::fs::File;
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::os::fd::AsFd;
 use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitCode, Stdio};
 
 /// The hidden word.
@@ -41,6 +41,45 @@ pub(crate) struct Spec {
     pub(crate) show_output: bool,
     /// The program of mode `seccomp-file`, an array of `struct sock_filter`.
     pub(crate) filter: Option<Vec<u8>>,
+    /// Whether to say what the mode's own program costs.
+    #[serde(default)]
+    pub(crate) describe_filter: bool,
+}
+
+/// The harnesses that take samples: this one alone, or two that are compared.
+/// What they tell each other ([`Spec`], [`Done`]) may gain fields, which the
+/// older of two then leaves out; no field may change its meaning.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Binaries {
+    One(PathBuf),
+    Two { base: PathBuf, head: PathBuf },
+}
+
+impl Binaries {
+    /// This very binary.
+    pub(crate) fn own() -> Result<Self, Error> {
+        own_binary().map(Self::One)
+    }
+
+    pub(crate) fn are_two(&self) -> bool {
+        matches!(self, Self::Two { .. })
+    }
+
+    pub(crate) fn of(&self, side: Option<Side>) -> &Path {
+        match (self, side) {
+            (Self::One(own), _) => own,
+            (Self::Two { base, .. }, Some(Side::Base)) => base,
+            (Self::Two { head, .. }, _) => head,
+        }
+    }
+}
+
+/// The harness's own binary.
+pub(crate) fn own_binary() -> Result<PathBuf, Error> {
+    std::env::current_exe().map_err(|source| Error::Io {
+        operation: "cannot find the harness's own binary".to_owned(),
+        source,
+    })
 }
 
 /// Where tracer and tracees are bound to.
@@ -74,8 +113,18 @@ impl Processors {
     }
 }
 
+/// What a mode's program costs. Deterministic.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub(crate) struct FilterCost {
+    /// Length, instructions.
+    pub(crate) instructions: u32,
+    /// Instructions that a call executes, on average over the calls of a kernel build.
+    pub(crate) mean_executed: f64,
+}
+
 /// What one sample did: totals over its executions.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub(crate) struct Done {
     pub(crate) executions: u32,
     /// Of the last execution; one that ends otherwise than with 0 is the last.
@@ -96,6 +145,8 @@ pub(crate) struct Done {
     pub(crate) no_new_privs: bool,
     /// The last lines the program wrote to standard error.
     pub(crate) stderr: String,
+    /// Where it was asked for.
+    pub(crate) filter: Option<FilterCost>,
 }
 
 /// One side's share of rusage.
@@ -151,13 +202,13 @@ impl Stops {
 
 type Outcome = Result<Done, String>;
 
-/// Takes one sample.
+/// Takes one sample in a process of `binary`.
 ///
 /// # Errors
 /// [`Error::Isolated`] where the run could not be made, [`Error::Interrupted`];
 /// no process of the run is left then.
-pub(crate) fn run(spec: &Spec, termination: &Termination) -> Result<Done, Error> {
-    let mut child = spawn()?;
+pub(crate) fn run(binary: &Path, spec: &Spec, termination: &Termination) -> Result<Done, Error> {
+    let mut child = spawn(binary)?;
     let result = exchange(&mut child, spec, termination);
     if result.is_err() {
         // Its tracees die with it; untraced ones become ours and die here.
@@ -176,13 +227,8 @@ pub(crate) fn run(spec: &Spec, termination: &Termination) -> Result<Done, Error>
     Err(Error::Isolated(format!("its process ended early ({end})")))
 }
 
-fn spawn() -> Result<Child, Error> {
-    let own = std::env::current_exe();
-    let own = own.map_err(|source| Error::Io {
-        operation: "cannot find the harness's own binary".to_owned(),
-        source,
-    })?;
-    Command::new(&own)
+fn spawn(binary: &Path) -> Result<Child, Error> {
+    Command::new(binary)
         .arg(WORD)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -190,7 +236,7 @@ fn spawn() -> Result<Child, Error> {
         .process_group(0)
         .spawn()
         .map_err(|source| Error::Io {
-            operation: format!("cannot execute {}", own.display()),
+            operation: format!("cannot execute {}", binary.display()),
             source,
         })
 }
@@ -268,7 +314,10 @@ fn take(spec: &Spec) -> Outcome {
     if let Some(cpu) = spec.processors.tracer {
         affinity::pin_to(cpu).map_err(|errno| format!("cannot run on processor {cpu}: {errno}"))?;
     }
-    let mut done = Done::default();
+    let mut done = Done {
+        filter: describe(spec, mode, &set)?,
+        ..Done::default()
+    };
     let mut streams = Streams::open(spec.show_output)?;
     let (tracer, tracees) = (rusage::own(), rusage::children());
     for _ in 0..spec.executions {
@@ -283,6 +332,17 @@ fn take(spec: &Spec) -> Outcome {
     done.max_rss_kib = children.max_rss_kib;
     done.stderr = streams.last_lines();
     Ok(done)
+}
+
+fn describe(spec: &Spec, mode: &dyn Mode, set: &TraceSet) -> Result<Option<FilterCost>, String> {
+    if !spec.describe_filter {
+        return Ok(None);
+    }
+    let filter = mode.filter(set).map_err(|error| error.to_string())?;
+    Ok(filter.map(|filter| FilterCost {
+        instructions: u32::try_from(filter.program.len()).unwrap_or(u32::MAX),
+        mean_executed: filter.mean_executed(),
+    }))
 }
 
 fn execute(

@@ -3,9 +3,11 @@
 //!
 //! The way: `subject` turns names into what can be executed, `order` makes the
 //! blocks, `session` plans, `runs` takes a sample for each slot of the plan
-//! through `isolated`, `verify` decides whether it counts.
+//! through `isolated`, `verify` decides whether it counts. `gate` does the same
+//! with two harnesses, and as many blocks as a verdict needs.
 
 pub mod environment;
+pub mod gate;
 mod hook;
 pub mod isolated;
 mod order;
@@ -114,6 +116,9 @@ pub enum Error {
     /// The record could not be written.
     #[error(transparent)]
     Record(#[from] harness_record::Error),
+    /// What was declared for a comparison cannot be done.
+    #[error("the rules of the comparison cannot be followed: {0}")]
+    Rules(String),
     /// SIGINT, SIGTERM or SIGHUP arrived.
     #[error("stopped by signal {0}")]
     Interrupted(i32),

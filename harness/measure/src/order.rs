@@ -5,8 +5,9 @@
 //! simulation of identical pairs under drift, a fixed order A, B, A, B called
 //! 57 % of them different, this order 4 to 5 %.
 
-use harness_record::Slot;
+use harness_record::{Side, Slot};
 use harness_stats::random::Rng;
+use std::ops::Range;
 
 /// Slots for `runs` runs of a workload under each of `modes`; with an odd number
 /// the last block is its permutation alone.
@@ -24,7 +25,38 @@ pub(crate) fn slots(workload: &str, modes: &[&str], runs: u32, rng: &mut Rng) ->
             mode: (*mode).to_owned(),
             block: pass / 2,
             pass,
+            side: None,
         }));
+    }
+    slots
+}
+
+/// Slots for whole blocks of a workload in which each of `modes` is run by both
+/// sides.
+pub(crate) fn two_sided(
+    workload: &str,
+    modes: &[&str],
+    blocks: Range<u32>,
+    rng: &mut Rng,
+) -> Vec<Slot> {
+    let sides = [Side::Base, Side::Head];
+    let mut arms: Vec<(&str, Side)> = modes
+        .iter()
+        .flat_map(|&mode| sides.map(|side| (mode, side)))
+        .collect();
+    let mut slots = Vec::new();
+    for block in blocks {
+        rng.shuffle(&mut arms);
+        for pass in [2 * block, 2 * block + 1] {
+            slots.extend(arms.iter().map(|&(mode, side)| Slot {
+                workload: workload.to_owned(),
+                mode: mode.to_owned(),
+                block,
+                pass,
+                side: Some(side),
+            }));
+            arms.reverse();
+        }
     }
     slots
 }
@@ -32,6 +64,19 @@ pub(crate) fn slots(workload: &str, modes: &[&str], runs: u32, rng: &mut Rng) ->
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn both_sides_stand_alike_in_every_block() {
+        let slots = two_sided("w", &["none", "ptrace"], 3..7, &mut Rng::new(1));
+        assert_eq!(slots.len(), 4 * 8);
+        for block in slots.chunks(8) {
+            let (forward, backward) = block.split_at(4);
+            let arm = |slot: &Slot| (slot.mode.clone(), slot.side, slot.block);
+            let backward: Vec<_> = backward.iter().rev().map(arm).collect();
+            assert_eq!(forward.iter().map(arm).collect::<Vec<_>>(), backward);
+            assert_eq!(forward[0].pass + 1, block[7].pass);
+        }
+    }
 
     const MODES: [&str; 4] = ["none", "ptrace", "seccomp-linear", "seccomp-bitmap"];
 

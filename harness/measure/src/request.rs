@@ -40,6 +40,10 @@ pub struct Request {
 pub struct Size {
     /// Operations of a loop.
     pub operations: Option<u64>,
+    /// Whether loops whose operations are not given are a twentieth of their own
+    /// length: many short samples say more than few long ones, and what is too
+    /// short then is repeated within its sample.
+    pub short_loops: bool,
     /// Units of a build.
     pub units: Option<u32>,
     /// Units built at once.

@@ -1,6 +1,6 @@
 //! Takes the samples of a plan, one after the other.
 
-use crate::isolated::{self, Done, Processors, Spec};
+use crate::isolated::{self, Binaries, Done, FilterCost, Processors, Spec};
 use crate::pressure::Pressure;
 use crate::progress::Progress;
 use crate::request::Request;
@@ -9,7 +9,7 @@ use crate::subject::Subject;
 use crate::verify::{self, Reference};
 use crate::{Error, hook};
 use harness_mode::Mode;
-use harness_record::{Plan, Sample, SampleStatus, SampleWriter, Slot};
+use harness_record::{Plan, Sample, SampleStatus, SampleWriter, Side, Slot};
 use harness_stats::random::Rng;
 use harness_sys::signals::Termination;
 use std::collections::BTreeMap;
@@ -29,7 +29,7 @@ const PADDING_STREAM: u64 = 0x7061_6464_696e_6721;
 /// The runs of a plan as they are made.
 pub(crate) struct Runs<'a> {
     request: &'a Request,
-    plan: &'a Plan,
+    binaries: &'a Binaries,
     termination: &'a Termination,
     writer: SampleWriter,
     progress: Progress,
@@ -40,18 +40,47 @@ pub(crate) struct Runs<'a> {
     no_new_privs: bool,
 }
 
+/// One way of running a subject: a mode, and which of two harnesses has it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Arm {
+    pub(crate) mode: String,
+    pub(crate) side: Option<Side>,
+}
+
+impl Arm {
+    fn of(slot: &Slot) -> Self {
+        Self {
+            mode: slot.mode.clone(),
+            side: slot.side,
+        }
+    }
+}
+
+/// What the runs of one subject have shown so far.
+#[derive(Debug, Default)]
+pub(crate) struct Known {
+    /// How all must end.
+    reference: Option<Reference>,
+    /// Executions that make a sample of each arm long enough.
+    executions: BTreeMap<Arm, u32>,
+    /// The program that each arm installs.
+    pub(crate) filters: BTreeMap<Arm, FilterCost>,
+}
+
 impl<'a> Runs<'a> {
-    pub(crate) fn new(
+    /// `slots` are those that the progress bar counts.
+    pub(crate) fn new<'s>(
         request: &'a Request,
-        plan: &'a Plan,
+        binaries: &'a Binaries,
+        slots: impl IntoIterator<Item = &'s Slot>,
         termination: &'a Termination,
         writer: SampleWriter,
     ) -> Self {
-        let slots = plan.order.iter();
+        let slots = slots.into_iter();
         let slots = slots.map(|slot| (slot.workload.clone(), slot.mode.clone()));
         Self {
             request,
-            plan,
+            binaries,
             termination,
             writer,
             progress: Progress::new(slots, request.show_progress),
@@ -63,6 +92,11 @@ impl<'a> Runs<'a> {
         }
     }
 
+    /// The samples taken so far.
+    pub(crate) fn samples(&self) -> &[Sample] {
+        &self.samples
+    }
+
     /// Every sample taken, and what a reader must know of them.
     pub(crate) fn finish(self) -> (Vec<Sample>, Vec<String>) {
         self.progress.finish();
@@ -71,47 +105,68 @@ impl<'a> Runs<'a> {
     }
 
     /// Makes all runs of one subject, with the hooks around them.
-    pub(crate) fn subject(&mut self, subject: &Subject) -> Result<(), Error> {
+    pub(crate) fn subject(&mut self, subject: &Subject, plan: &Plan) -> Result<(), Error> {
         let hooks = &self.request.hooks;
         self.hook("setup", hooks.setup.as_deref())?;
-        let result = self.runs(subject);
+        let modes = plan.modes.iter().filter(|mode| mode.available);
+        let arms = modes.map(|mode| Arm {
+            mode: mode.name.clone(),
+            side: None,
+        });
+        let slots = plan.order.iter();
+        let slots = slots.filter(|slot| slot.workload == subject.plan.name);
+        let result = self
+            .warm_up(subject, arms.collect())
+            .and_then(|mut known| self.slots(subject, slots, &mut known));
         // Also after a failure; which is then what is reported.
         let cleaned = self.hook("cleanup", hooks.cleanup.as_deref());
         result.and(cleaned)
     }
 
-    fn runs(&mut self, subject: &Subject) -> Result<(), Error> {
-        let plan = self.plan;
-        let slots: Vec<&Slot> = plan
-            .order
-            .iter()
-            .filter(|slot| slot.workload == subject.plan.name)
-            .collect();
-        let mut reference = None;
-        let mut executions = BTreeMap::new();
+    /// Makes the uncounted runs of one subject.
+    pub(crate) fn warm_up(
+        &mut self,
+        subject: &Subject,
+        mut arms: Vec<Arm>,
+    ) -> Result<Known, Error> {
+        let mut known = Known::default();
         // A loop's length must be known before samples of it can be made long enough.
-        let warmup = if subject.plan.times_itself {
-            plan.warmup.max(1)
+        let rounds = if subject.plan.times_itself || self.binaries.are_two() {
+            self.request.warmup.max(1)
         } else {
-            plan.warmup
+            self.request.warmup
         };
         // The first run sets how all must end, which the untraced one should.
-        let mut modes: Vec<_> = plan.modes.iter().filter(|mode| mode.available).collect();
-        modes.sort_by_key(|mode| mode.name != "none");
-        for _ in 0..warmup {
-            for mode in &modes {
-                let (done, _) = self.one(subject, &mode.name, 1, &mut reference, "warming up")?;
-                executions.insert(mode.name.clone(), repetitions(&done));
+        arms.sort_by_key(|arm| arm.mode != "none");
+        for _ in 0..rounds {
+            for arm in &arms {
+                let (done, _) = self.take(subject, arm, 1, "warming up")?;
+                self.judge(subject, arm, 1, &done, &mut known.reference)
+                    .map_err(|reason| failed(subject, arm, reason))?;
+                known.executions.insert(arm.clone(), repetitions(&done));
+                if let Some(filter) = done.filter {
+                    known.filters.insert(arm.clone(), filter);
+                }
             }
         }
+        Ok(known)
+    }
+
+    /// Makes counted runs of one subject; ends at the first that does not count.
+    pub(crate) fn slots<'s>(
+        &mut self,
+        subject: &Subject,
+        slots: impl IntoIterator<Item = &'s Slot>,
+        known: &mut Known,
+    ) -> Result<(), Error> {
         for slot in slots {
-            let count = executions.get(&slot.mode).copied().unwrap_or(1);
-            let sample = self.sample(subject, slot, count, &mut reference)?;
+            let count = known.executions.get(&Arm::of(slot)).copied().unwrap_or(1);
+            let sample = self.sample(subject, slot, count, &mut known.reference)?;
             self.writer.append(&sample)?;
             let failure = sample.error.clone();
             self.samples.push(sample);
             if let Some(reason) = failure {
-                return Err(failed(subject, &slot.mode, reason));
+                return Err(failed(subject, &Arm::of(slot), reason));
             }
         }
         Ok(())
@@ -124,8 +179,9 @@ impl<'a> Runs<'a> {
         executions: u32,
         reference: &mut Option<Reference>,
     ) -> Result<Sample, Error> {
-        let (done, context) = self.take(subject, &slot.mode, executions, "measuring")?;
-        let verdict = self.judge(subject, &slot.mode, executions, &done, reference);
+        let arm = Arm::of(slot);
+        let (done, context) = self.take(subject, &arm, executions, "measuring")?;
+        let verdict = self.judge(subject, &arm, executions, &done, reference);
         let stops = done.stops.as_ref();
         Ok(Sample {
             index: self.samples.len() as u64,
@@ -167,33 +223,19 @@ impl<'a> Runs<'a> {
             steal_ns: context.steal_ns,
             cpu_pressure_ns: context.cpu_pressure_ns,
             started_ns: context.started_ns,
+            side: slot.side,
         })
-    }
-
-    /// One run that must do what it should.
-    fn one(
-        &mut self,
-        subject: &Subject,
-        mode: &str,
-        executions: u32,
-        reference: &mut Option<Reference>,
-        what: &str,
-    ) -> Result<(Done, Context), Error> {
-        let (done, context) = self.take(subject, mode, executions, what)?;
-        match self.judge(subject, mode, executions, &done, reference) {
-            Ok(()) => Ok((done, context)),
-            Err(reason) => Err(failed(subject, mode, reason)),
-        }
     }
 
     /// One run with its hooks.
     fn take(
         &mut self,
         subject: &Subject,
-        mode: &str,
+        arm: &Arm,
         executions: u32,
         what: &str,
     ) -> Result<(Done, Context), Error> {
+        let mode = arm.mode.as_str();
         let hooks = &self.request.hooks;
         self.hook("prepare", hooks.prepare.as_deref())?;
         self.interrupted()?;
@@ -227,11 +269,12 @@ impl<'a> Runs<'a> {
                 .filter
                 .as_ref()
                 .map(|file| file.program().to_bytes()),
+            describe_filter: self.binaries.are_two() && what == "warming up",
         };
         tracing::debug!(?spec, "executing");
         let started_ns = nanoseconds(self.started);
         let before = Pressure::now();
-        let done = isolated::run(&spec, self.termination)?;
+        let done = isolated::run(self.binaries.of(arm.side), &spec, self.termination)?;
         let after = Pressure::now();
         let context = Context {
             padding,
@@ -264,14 +307,14 @@ impl<'a> Runs<'a> {
     fn judge(
         &self,
         subject: &Subject,
-        mode: &str,
+        arm: &Arm,
         executions: u32,
         done: &Done,
         reference: &mut Option<Reference>,
     ) -> Result<(), String> {
         let ignore_failure = self.request.ignore_failure;
-        let traces_set =
-            harness_mode::find(mode, self.request.filter.as_ref()).is_none_or(Mode::traces_set);
+        let traces_set = harness_mode::find(&arm.mode, self.request.filter.as_ref())
+            .is_none_or(Mode::traces_set);
         verify::check(
             done,
             executions,
@@ -281,7 +324,7 @@ impl<'a> Runs<'a> {
             reference.as_ref(),
         )?;
         reference.get_or_insert_with(|| Reference {
-            mode: mode.to_owned(),
+            mode: arm.mode.clone(),
             exit_code: done.exit_code,
             signal: done.signal,
         });
@@ -339,10 +382,15 @@ struct Context {
     cpu_pressure_ns: Option<u64>,
 }
 
-fn failed(subject: &Subject, mode: &str, reason: String) -> Error {
+fn failed(subject: &Subject, arm: &Arm, reason: String) -> Error {
+    let side = match arm.side {
+        None => "",
+        Some(Side::Base) => " of base",
+        Some(Side::Head) => " of head",
+    };
     Error::Sample {
         workload: subject.plan.name.clone(),
-        mode: mode.to_owned(),
+        mode: arm.mode.clone() + side,
         reason,
     }
 }

@@ -1,6 +1,6 @@
 //! Plans a measurement: checks everything that can be checked before the first run.
 
-use crate::isolated::Processors;
+use crate::isolated::{Binaries, Processors};
 use crate::request::Request;
 use crate::runs::Runs;
 use crate::subject::Subject;
@@ -15,8 +15,8 @@ use harness_syscalls::{Table, TraceSet};
 /// A measurement that can be taken: everything that can be checked before the
 /// first run has been.
 pub struct Session {
-    request: Request,
-    subjects: Vec<Subject>,
+    pub(crate) request: Request,
+    pub(crate) subjects: Vec<Subject>,
     plan: Plan,
     environment: Environment,
     warnings: Vec<String>,
@@ -129,11 +129,13 @@ impl Session {
         termination: &Termination,
     ) -> Result<Finished, Error> {
         let writer = directory.sample_writer()?;
-        let mut runs = Runs::new(&self.request, &self.plan, termination, writer);
+        let binaries = Binaries::own()?;
+        let slots = &self.plan.order;
+        let mut runs = Runs::new(&self.request, &binaries, slots, termination, writer);
         let error = self
             .subjects
             .iter()
-            .try_for_each(|subject| runs.subject(subject))
+            .try_for_each(|subject| runs.subject(subject, &self.plan))
             .err();
         let (samples, observations) = runs.finish();
         let mut warnings = self.warnings;

@@ -33,8 +33,9 @@ pub(crate) fn measure(termination: &Termination) -> Result<Option<Calls>, Error>
         times_itself: false,
         show_output: false,
         filter: None,
+        describe_filter: false,
     };
-    let done = isolated::run(&spec, termination)?;
+    let done = isolated::run(&isolated::own_binary()?, &spec, termination)?;
     match done.exit_code {
         Some(0) => Ok(Some(done.calls)),
         _ => Err(Error::Isolated(format!(

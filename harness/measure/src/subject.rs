@@ -1,6 +1,6 @@
 //! What is executed: a workload of the harness's own, or a command.
 
-use crate::isolated::REPORT_FD;
+use crate::isolated::{self, REPORT_FD};
 use crate::request::{Request, Target};
 use crate::startup::{self, Calls};
 use crate::{Error, nearest};
@@ -21,6 +21,9 @@ pub(crate) struct Subject {
 /// The name under which a command of the user's is recorded.
 pub(crate) const COMMAND: &str = "command";
 
+/// How much shorter short loops are.
+const SHORT_LOOP: u64 = 20;
+
 /// The workload called `name`.
 pub(crate) fn find(name: &str) -> Result<&'static dyn Workload, Error> {
     harness_workloads::find(name).ok_or_else(|| Error::UnknownWorkload {
@@ -39,11 +42,7 @@ pub(crate) fn own_program(
     name: &str,
     options: Vec<String>,
 ) -> Result<(OsString, Vec<OsString>), Error> {
-    let own = std::env::current_exe();
-    let own = own.map_err(|source| Error::Io {
-        operation: "cannot find the harness's own binary".to_owned(),
-        source,
-    })?;
+    let own = isolated::own_binary()?;
     let words = ["harness", harness_workloads::HIDDEN_WORD, name].map(OsString::from);
     let arguments = words
         .into_iter()
@@ -76,12 +75,17 @@ impl Subject {
         request: &Request,
         startup: Option<&Calls>,
     ) -> Result<Self, Error> {
-        let parameters = Parameters {
+        let mut parameters = Parameters {
             operations: request.size.operations,
             units: request.size.units,
             jobs: request.size.jobs,
             seed: request.seed,
         };
+        if request.size.short_loops && workload.times_itself() {
+            let own = workload.statement(&parameters).operations;
+            let short = (own / SHORT_LOOP).max(1);
+            parameters.operations.get_or_insert(short);
+        }
         let statement = workload.statement(&parameters);
         let mut options = workload.arguments(&parameters);
         if workload.times_itself() {

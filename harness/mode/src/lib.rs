@@ -24,9 +24,10 @@ mod untraced;
 
 pub use file::SeccompFile;
 use harness_cbpf::{Cacheable, Program};
+use harness_filter::Profile;
 use harness_sys::launcher::{Launch, LaunchError};
 use harness_sys::seccomp::SockFilter;
-use harness_syscalls::{Abi, Table, TraceSet};
+use harness_syscalls::{Abi, Arch, Table, TraceSet};
 pub use harness_tracer::End;
 use harness_tracer::counts::{CallCounts, Stops};
 use std::time::Duration;
@@ -136,6 +137,20 @@ impl Filter {
             .iter()
             .map(sock_filter)
             .collect()
+    }
+
+    /// Instructions that a native call executes, on average over the calls of
+    /// the kernel build whose profile is in the project.
+    #[must_use]
+    pub fn mean_executed(&self) -> f64 {
+        let profile = Profile::kernel_build();
+        harness_filter::cost(
+            &self.program,
+            Table::current(),
+            Arch::NATIVE,
+            Some(&profile),
+        )
+        .0
     }
 
     /// Whether the kernel can cache every native call the program allows

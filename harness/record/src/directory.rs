@@ -1,18 +1,15 @@
 //! The directory of a record: creating it, and writing and reading its files.
-//!
-//! Every file but `samples.csv` is replaced whole: written under a temporary
-//! name, synchronised, renamed. A reader sees the old file or the new one, and
-//! a symbolic link in the place of a file is replaced, never followed.
 
 use crate::error::Error;
+use crate::files::{create_new, replace};
 use crate::samples_csv::{SampleWriter, Samples};
-use crate::{Record, ResultRow, SCHEMA_VERSION, summary_csv};
-use serde::Deserialize;
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
+use crate::{GateReport, Record, ResultRow, json, summary_csv};
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 const RUN: &str = "run.json";
+const GATE: &str = "gate.json";
 const SAMPLES: &str = "samples.csv";
 const SUMMARY: &str = "summary.csv";
 const REPORT: &str = "report.html";
@@ -86,7 +83,7 @@ impl RecordDirectory {
     ///
     /// [`Error::Io`]; the former `run.json` is then still whole.
     pub fn write_record(&self, record: &Record) -> Result<(), Error> {
-        replace(&self.path, RUN, record.to_json()?.as_bytes())
+        replace(&self.path, RUN, json::text(record)?.as_bytes())
     }
 
     /// Reads `run.json`.
@@ -96,26 +93,16 @@ impl RecordDirectory {
     /// [`Error::Io`], [`Error::Json`] for a truncated or damaged file, or
     /// [`Error::SchemaVersion`].
     pub fn read_record(&self) -> Result<Record, Error> {
-        // Alone, so that another version is named before its fields are missed.
-        #[derive(Deserialize)]
-        struct Version {
-            schema_version: u32,
-        }
-        let path = self.path.join(RUN);
-        let json = fs::read(&path).map_err(Error::io("read", &path))?;
-        let damaged = |cause| Error::Json {
-            path: path.clone(),
-            cause,
-        };
-        let Version { schema_version } = serde_json::from_slice(&json).map_err(damaged)?;
-        if schema_version != SCHEMA_VERSION {
-            return Err(Error::SchemaVersion {
-                path,
-                found: schema_version,
-                supported: SCHEMA_VERSION,
-            });
-        }
-        serde_json::from_slice(&json).map_err(damaged)
+        json::read(&self.path.join(RUN))
+    }
+
+    /// Writes `gate.json`, atomically.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`]; the former `gate.json` is then still whole.
+    pub fn write_gate(&self, report: &GateReport) -> Result<(), Error> {
+        replace(&self.path, GATE, json::text(report)?.as_bytes())
     }
 
     /// Starts `samples.csv`.
@@ -190,50 +177,4 @@ impl RecordDirectory {
     pub fn write_report(&self, html: &str) -> Result<(), Error> {
         replace(&self.path, REPORT, html.as_bytes())
     }
-}
-
-impl Record {
-    /// What `run.json` holds.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Serialize`].
-    pub fn to_json(&self) -> Result<String, Error> {
-        let mut json =
-            serde_json::to_string_pretty(self).map_err(|cause| Error::Serialize { cause })?;
-        json.push('\n');
-        Ok(json)
-    }
-}
-
-/// `O_CREAT | O_EXCL`: never follows a link, never opens what is there.
-fn create_new(path: &Path) -> Result<File, Error> {
-    OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .open(path)
-        .map_err(Error::io("create", path))
-}
-
-/// Puts a whole file in the place of `directory/name`.
-fn replace(directory: &Path, name: &str, bytes: &[u8]) -> Result<(), Error> {
-    let temporary = directory.join(format!(".{name}.{}.tmp", std::process::id()));
-    // Ours by its name; left behind if a process of the same id was killed.
-    match fs::remove_file(&temporary) {
-        Err(cause) if cause.kind() != io::ErrorKind::NotFound => {
-            return Err(Error::io("remove", &temporary)(cause));
-        }
-        _ => {}
-    }
-    let target = directory.join(name);
-    let mut file = create_new(&temporary)?;
-    let written = file
-        .write_all(bytes)
-        .and_then(|()| file.sync_all())
-        .and_then(|()| fs::rename(&temporary, &target));
-    written.map_err(|cause| {
-        // The error to report is the one that happened first.
-        let _ = fs::remove_file(&temporary);
-        Error::io("write", &target)(cause)
-    })
 }

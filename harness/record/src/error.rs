@@ -19,6 +19,12 @@ pub enum Error {
         /// The path.
         path: PathBuf,
     },
+    /// The path names no file.
+    #[error("{} names no file; name one", path.display())]
+    NotAFile {
+        /// The path.
+        path: PathBuf,
+    },
     /// No `run.json` in the directory.
     #[error("{} is not a record: it has no run.json; name a directory that `harness run` wrote", path.display())]
     NotARecord {

@@ -2,22 +2,29 @@
 //!
 //! A measurement is a directory: `run.json` ([`Record`]: environment, plan,
 //! order, results) and `samples.csv` (one [`Sample`] a row, appended and
-//! flushed as it is taken). Everything that draws or compares reads these
+//! flushed as it is taken). A comparison is a [`GateReport`]; what a host's noise
+//! is, a [`Calibration`]. Everything that draws or compares reads these
 //! types only, so a record can be read on a machine that could not take it.
 
+mod calibration;
 mod directory;
 mod environment;
 mod error;
+mod files;
+mod gate;
+mod json;
 mod plan;
 mod result;
 mod sample;
 mod samples_csv;
 mod summary_csv;
 
+pub use calibration::{Calibration, Fingerprint, Floor};
 pub use directory::RecordDirectory;
 pub use environment::{Cpu, Environment, SeccompState};
 pub use error::Error;
-pub use plan::{FilterPlan, Hooks, ModePlan, Pin, Plan, Slot, WorkloadPlan};
+pub use gate::{Change, Compared, Comparison, GateReport, Metric, Rules, Verdict};
+pub use plan::{FilterPlan, Hooks, ModePlan, Pin, Plan, Side, Slot, WorkloadPlan};
 pub use result::{
     ContextSwitches, Distribution, FilterSummary, Ratio, ResultRow, StopCounts, TimeMeasure,
 };

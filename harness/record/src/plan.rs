@@ -128,4 +128,17 @@ pub struct Slot {
     /// Number of the pass, from 0, within the workload: a block has two, the
     /// permutation and its reverse. Runs of one pass are paired.
     pub pass: u32,
+    /// Which of two harnesses runs it, where two are compared.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub side: Option<Side>,
+}
+
+/// One of two harnesses that are compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Side {
+    /// What is compared with.
+    Base,
+    /// What is judged.
+    Head,
 }

@@ -1,5 +1,6 @@
 //! One row of `samples.csv`: what one sample recorded.
 
+use crate::Side;
 use serde::{Deserialize, Serialize};
 
 /// What one sample recorded.
@@ -79,6 +80,9 @@ pub struct Sample {
     pub cpu_pressure_ns: Option<u64>,
     /// Start, nanoseconds since the measurement's start.
     pub started_ns: u64,
+    /// Which of two harnesses ran it; empty where one alone measures.
+    #[serde(default)]
+    pub side: Option<Side>,
 }
 
 /// Whether a sample counts.

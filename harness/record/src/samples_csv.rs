@@ -7,7 +7,7 @@ use std::io::{Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 /// The columns, in the order of [`Sample`]'s fields.
-const COLUMNS: [&str; 35] = [
+const COLUMNS: [&str; 36] = [
     "index",
     "workload",
     "mode",
@@ -43,7 +43,11 @@ const COLUMNS: [&str; 35] = [
     "steal_ns",
     "cpu_pressure_ns",
     "started_ns",
+    "side",
 ];
+
+/// Columns that came later; what was written before lacks them.
+const OPTIONAL: [&str; 1] = ["side"];
 
 /// Appends samples to `samples.csv`, whole rows only.
 ///
@@ -131,6 +135,7 @@ impl Samples {
             .clone();
         let missing: Vec<_> = COLUMNS
             .into_iter()
+            .filter(|column| !OPTIONAL.contains(column))
             .filter(|column| !header.iter().any(|name| name == *column))
             .collect();
         if !missing.is_empty() {

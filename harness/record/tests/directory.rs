@@ -47,6 +47,7 @@ fn sample(index: u64) -> Sample {
         steal_ns: Some(20),
         cpu_pressure_ns: None,
         started_ns: 21,
+        side: None,
     }
 }
 

@@ -3,19 +3,23 @@
 //! Everything here is a function of a [`Record`](harness_record::Record) or of
 //! its parts and can be run on another machine than the one measured.
 //! [`summarise`] turns samples into results; [`render`] prints them;
-//! [`write_report`] draws them into the record's directory.
+//! [`write_report`] draws them into the record's directory; [`render_gate`] prints
+//! a comparison.
 
 mod caption;
 mod files;
+mod gate;
 mod html;
 mod plots;
 mod render;
 mod summary;
+mod tables;
 mod units;
 mod verification;
 mod view;
 
 pub use files::{load, write_report};
+pub use gate::render_gate;
 pub use plots::{Plot, plots};
 pub use render::{Format, render};
 pub use summary::{LEVEL, summarise};

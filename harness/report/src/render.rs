@@ -6,12 +6,9 @@
 )]
 
 use crate::caption::{harness_text, kernel_text, machine_text, state_text};
+use crate::tables::{escaped, printable, push_markdown_table, push_wrapped, terminal_table};
 use crate::view::View;
-use comfy_table::{CellAlignment, ContentArrangement, LineStyle, Table, TableStyle};
 use harness_record::{Error, Record, summary_csv};
-
-/// Columns of a terminal that the table fits into.
-const WIDTH: usize = 100;
 
 /// How to print a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,7 +60,7 @@ fn table(record: &Record) -> String {
     let mut out = String::new();
     for view in views(record) {
         out.push_str(&format!("{}\n\n", printable(&view.workload)));
-        for line in terminal_table(&view).lines() {
+        for line in terminal_table(&view.header, &view.rows).lines() {
             out.push_str(line.trim_end());
             out.push('\n');
         }
@@ -83,65 +80,11 @@ fn table(record: &Record) -> String {
     out
 }
 
-fn terminal_table(view: &View) -> String {
-    let mut table = Table::new();
-    table
-        .load_style(TableStyle::new().header_separator(LineStyle::none().fill('─')))
-        .set_content_arrangement(ContentArrangement::Dynamic)
-        .set_width(u16::try_from(WIDTH).unwrap_or(u16::MAX))
-        .set_header(&view.header)
-        .add_rows(&view.rows);
-    for (at, column) in table.column_iter_mut().enumerate() {
-        column.set_padding(if at == 0 { (0, 0) } else { (2, 0) });
-        column.set_cell_alignment(if at == 0 {
-            CellAlignment::Left
-        } else {
-            CellAlignment::Right
-        });
-    }
-    table.to_string()
-}
-
-/// Without control characters, which could steer a terminal.
-fn printable(text: &str) -> String {
-    text.chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .collect()
-}
-
-/// The text in lines of at most [`WIDTH`], those after the first indented.
-/// Words that are longer stand alone, whole.
-fn push_wrapped(out: &mut String, prefix: &str, text: &str) {
-    let mut line = prefix.to_string();
-    let mut empty = true;
-    for word in printable(text).split_whitespace() {
-        if !empty && line.chars().count() + 1 + word.chars().count() > WIDTH {
-            out.push_str(&line);
-            out.push('\n');
-            line = "  ".to_string();
-            empty = true;
-        }
-        if !empty {
-            line.push(' ');
-        }
-        line.push_str(word);
-        empty = false;
-    }
-    out.push_str(&line);
-    out.push('\n');
-}
-
 fn markdown(record: &Record) -> String {
     let mut out = String::new();
     for view in views(record) {
         out.push_str(&format!("### {}\n\n", escaped(&view.workload)));
-        push_markdown_row(&mut out, &view.header);
-        out.push_str("|:--|");
-        out.push_str(&"--:|".repeat(view.header.len() - 1));
-        out.push('\n');
-        for row in &view.rows {
-            push_markdown_row(&mut out, row);
-        }
+        push_markdown_table(&mut out, &view.header, &view.rows);
         out.push('\n');
         for problem in &view.problems {
             out.push_str(&format!("- **{}**\n", escaped(problem)));
@@ -155,25 +98,5 @@ fn markdown(record: &Record) -> String {
         out.push_str(&format!("**Warning:** {}\n\n", escaped(warning)));
     }
     out.push_str(&format!("{}\n", escaped(&provenance(record))));
-    out
-}
-
-fn push_markdown_row(out: &mut String, cells: &[String]) {
-    out.push('|');
-    for cell in cells {
-        out.push_str(&format!(" {} |", escaped(cell)));
-    }
-    out.push('\n');
-}
-
-/// Text that Markdown shows as it is, on one line.
-fn escaped(text: &str) -> String {
-    let mut out = String::new();
-    for c in printable(text).chars() {
-        if "\\`*_[]<>|~#$&".contains(c) {
-            out.push('\\');
-        }
-        out.push(c);
-    }
     out
 }

@@ -69,6 +69,10 @@ pub enum Error {
     /// The first process never became its program.
     #[error(transparent)]
     Launch(#[from] LaunchError),
+    /// The length of a planted slowdown is no number.
+    #[cfg(feature = "planted-slowdown")]
+    #[error("PLANTED_NS_PER_STOP={0}: give a number of nanoseconds, as 500")]
+    Planted(String),
     /// The first process died before it reached its program, from outside.
     #[error("process {0} was killed before it could execute its program")]
     Vanished(Tid),
@@ -136,6 +140,8 @@ pub fn trace(mut child: Launched, policy: Policy, events: Events<'_>) -> Result<
         escapes: Escapes::default(),
         root,
         end: None,
+        #[cfg(feature = "planted-slowdown")]
+        planted: crate::planted::Planted::from_environment()?,
     };
     tracer.tracees.adopt(root);
     let first = Phase::default().abandon(policy);
@@ -196,6 +202,8 @@ struct Tracer<'s> {
     escapes: Escapes,
     root: Tid,
     end: Option<End>,
+    #[cfg(feature = "planted-slowdown")]
+    planted: crate::planted::Planted,
 }
 
 impl Tracer<'_> {
@@ -225,6 +233,8 @@ impl Tracer<'_> {
 
     #[inline]
     fn on_stop(&mut self, tid: Tid, stop: Stop) -> Result<(), Error> {
+        #[cfg(feature = "planted-slowdown")]
+        self.planted.spin();
         let stopped = Stopped::new(tid);
         if is_exec(stop) {
             self.on_exec(tid, &stopped)?;

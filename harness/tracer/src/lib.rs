@@ -11,6 +11,8 @@ mod escapes;
 mod event_loop;
 pub mod machine;
 pub mod order;
+#[cfg(feature = "planted-slowdown")]
+mod planted;
 pub mod stop;
 mod stopped;
 mod tracees;

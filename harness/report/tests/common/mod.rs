@@ -141,6 +141,7 @@ pub(crate) fn sample(slot: &Slot, executions: u32, wall_ns: u64) -> Sample {
         steal_ns: Some(0),
         cpu_pressure_ns: None,
         started_ns: 0,
+        side: None,
     }
 }
 

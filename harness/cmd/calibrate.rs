@@ -1,0 +1,245 @@
+//! `harness calibrate`: how far this harness is from itself on this host.
+
+use crate::cmd::compare::{self, CALIBRATION};
+use crate::cmd::gate::targets;
+use crate::cmd::{Exit, complain, print, provenance};
+use anyhow::{Context, bail};
+use clap::builder::NonEmptyStringValueParser;
+use harness_measure::gate::{Gate, GateRequest};
+use harness_measure::request::Size;
+use harness_measure::{Error, Request};
+use harness_record::{
+    Calibration, Fingerprint, Floor, Hooks, Plan, RecordDirectory, Rules, SCHEMA_VERSION, Sample,
+    TimeMeasure, WorkloadPlan,
+};
+use harness_sys::signals::Termination;
+use harness_verdict::floor::{self, Design};
+use harness_verdict::observe::{self, Scope};
+use harness_verdict::{UNTRACED, floor::with_itself};
+use std::fmt::Write;
+use std::path::PathBuf;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+/// Compare this harness with itself, and keep the noise of this host for gate and compare
+///
+/// Prints, for each workload and mode, the noise floor (95th percentile of the change that a
+/// comparison of a thing with itself shows) and how often the test called the two different, and
+/// what other orders of the same runs would have made of it.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Workloads, separated by commas; see `harness list workloads`
+    #[arg(long, value_name = "NAME,…", value_delimiter = ',', default_value = "getppid", value_parser = NonEmptyStringValueParser::new())]
+    workload: Vec<String>,
+    /// Modes, separated by commas; `none` is the control and always among them
+    #[arg(long, value_name = "LIST", value_delimiter = ',', default_value = "ptrace,seccomp-linear,seccomp-bitmap", value_parser = NonEmptyStringValueParser::new())]
+    modes: Vec<String>,
+    /// Comparisons of the harness with itself
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    repeats: u32,
+    /// Blocks of each
+    #[arg(long, value_name = "N", default_value_t = 12, value_parser = clap::value_parser!(u32).range(6..=1000))]
+    blocks: u32,
+    /// Probability at which the two are called different, two-sided
+    #[arg(long, value_name = "P", default_value = "0.05", value_parser = compare::probability)]
+    alpha: f64,
+    /// Leave out blocks in which more CPU time than this was stolen, in percent
+    #[arg(long, value_name = "PERCENT", default_value = "5", value_parser = compare::percent)]
+    max_steal: f64,
+    /// Seed of the order, the environment's padding and the workloads
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    seed: u64,
+    /// Operations of a microbenchmark's loop
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1_000_000_000))]
+    operations: Option<u64>,
+    /// Units of make-sim; its time and counts grow with them
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    units: Option<u32>,
+    /// The file to write
+    #[arg(long, value_name = "FILE", default_value = CALIBRATION)]
+    output: PathBuf,
+    /// Keep the samples in this directory, new or empty [default: not kept]
+    #[arg(long, value_name = "DIR")]
+    samples: Option<PathBuf>,
+}
+
+pub(super) fn run(args: &Args, verbose: bool) -> anyhow::Result<Exit> {
+    let termination = Termination::block().context("signalfd(2)")?;
+    let own = std::env::current_exe().context("cannot find the harness's own binary")?;
+    let rules = Rules {
+        alpha: args.alpha,
+        min_effect: 0.0,
+        looks: vec![args.repeats * args.blocks],
+        seed: args.seed,
+        max_steal: args.max_steal,
+    };
+    let request = Request {
+        targets: targets(&args.workload),
+        modes: Some(args.modes.clone()),
+        filter: None,
+        trace: None,
+        runs: 1,
+        warmup: 1,
+        seed: args.seed,
+        pin: None,
+        hooks: Hooks::default(),
+        ignore_failure: false,
+        show_output: false,
+        show_progress: !verbose,
+        size: Size {
+            operations: args.operations,
+            short_loops: true,
+            units: args.units,
+            jobs: None,
+        },
+    };
+    let gate = GateRequest {
+        request,
+        base: own.clone(),
+        head: own,
+        rules,
+        floors: Vec::new(),
+        confirm: false,
+    };
+    let gate = match Gate::new(gate, &termination) {
+        Err(Error::Interrupted(signal)) => return Ok(Exit::Signal(signal)),
+        gate => gate?,
+    };
+    let (fingerprint, plan) = (Fingerprint::of(gate.environment()), gate.plan().clone());
+    let temporary = tempfile::tempdir().context("cannot make a temporary directory")?;
+    let kept = args.samples.clone();
+    let directory = RecordDirectory::create(kept.unwrap_or(temporary.path().join("samples")))?;
+    let gated = gate.run(&directory, &termination)?;
+    match gated.error {
+        Some(Error::Interrupted(signal)) => {
+            complain(&format!(
+                "stopped by signal {signal}; nothing is calibrated"
+            ));
+            return Ok(Exit::Signal(signal));
+        }
+        Some(error) => return Err(error.into()),
+        None => {}
+    }
+    let mut calibration = Calibration {
+        schema_version: SCHEMA_VERSION,
+        harness: provenance::own(),
+        made_at: OffsetDateTime::now_utc().format(&Rfc3339)?,
+        fingerprint,
+        repeats: args.repeats,
+        blocks: args.blocks,
+        alpha: args.alpha,
+        floors: Vec::new(),
+    };
+    let mut text = String::from("noise of this harness against itself\n");
+    let cells: Vec<(&WorkloadPlan, &str)> = cells(&plan);
+    let width = cells.iter().map(|(w, m)| w.name.len() + m.len()).max();
+    let width = width.unwrap_or(0) + 2;
+    for &(workload, mode) in &cells {
+        let floor = noise(args, workload, mode, &gated.samples)?;
+        writeln!(
+            text,
+            "  {:width$}  floor {:.2} %  called different {} of {} ({:.1} %; {:.1} % expected)",
+            format!("{}, {mode}", workload.name),
+            floor.floor * 100.0,
+            floor.false_positives,
+            floor.comparisons,
+            share(floor.false_positives, floor.comparisons),
+            args.alpha * 100.0
+        )?;
+        calibration.floors.push(floor);
+    }
+    designs(args, &cells, &gated.samples, &mut text)?;
+    calibration.write(&args.output)?;
+    print(text)?;
+    complain(&format!("calibration in {}", args.output.display()));
+    Ok(Exit::Fine)
+}
+
+/// The workloads and traced modes of a plan.
+fn cells(plan: &Plan) -> Vec<(&WorkloadPlan, &str)> {
+    let modes = plan.modes.iter().filter(|mode| mode.available);
+    let modes = modes.map(|mode| mode.name.as_str());
+    let traced: Vec<&str> = modes.filter(|mode| *mode != UNTRACED).collect();
+    plan.workloads
+        .iter()
+        .flat_map(|workload| traced.iter().map(move |mode| (workload, *mode)))
+        .collect()
+}
+
+fn time_of(workload: &WorkloadPlan) -> TimeMeasure {
+    if workload.times_itself {
+        TimeMeasure::LoopNs
+    } else {
+        TimeMeasure::WallNs
+    }
+}
+
+fn noise(
+    args: &Args,
+    workload: &WorkloadPlan,
+    mode: &str,
+    samples: &[Sample],
+) -> anyhow::Result<Floor> {
+    let scope = Scope {
+        workload: &workload.name,
+        mode,
+        of: time_of(workload),
+        blocks: 0..args.repeats * args.blocks,
+        max_steal: args.max_steal,
+    };
+    let observations = observe::ratios(samples, &scope);
+    if observations.change.len() < args.blocks as usize {
+        bail!(
+            "{} under {mode}: only {} blocks are left after those with stolen time; try again on a quieter host",
+            workload.name,
+            observations.change.len()
+        );
+    }
+    let noise = with_itself(&observations, args.blocks as usize, args.alpha)?;
+    Ok(Floor {
+        workload: workload.name.clone(),
+        mode: mode.to_owned(),
+        floor: noise.floor,
+        false_positives: noise.false_positives,
+        comparisons: noise.comparisons,
+    })
+}
+
+/// What other orders would have made of the same runs.
+fn designs(
+    args: &Args,
+    cells: &[(&WorkloadPlan, &str)],
+    samples: &[Sample],
+    text: &mut String,
+) -> std::fmt::Result {
+    // A block has four samples of a mode: two sides, two passes.
+    let length = 4 * args.blocks as usize;
+    writeln!(
+        text,
+        "the same runs assigned to two sides otherwise, called different"
+    )?;
+    for design in Design::ALL {
+        let (mut different, mut all) = (0, 0);
+        for (workload, mode) in cells {
+            let samples = floor::in_order(samples, &workload.name, mode);
+            for segment in samples.chunks_exact(length) {
+                let called = design.calls_different(segment, time_of(workload), args.alpha);
+                if let Some(called) = called {
+                    all += 1;
+                    different += u32::from(called);
+                }
+            }
+        }
+        writeln!(
+            text,
+            "  {:30} {different} of {all} ({:.1} %)",
+            design.name(),
+            share(different, all)
+        )?;
+    }
+    Ok(())
+}
+
+fn share(part: u32, whole: u32) -> f64 {
+    f64::from(part) * 100.0 / f64::from(whole.max(1))
+}

@@ -1,0 +1,465 @@
+//! Compares two harnesses on one machine, in one run: each block has every mode
+//! under both, and under both the untraced control; blocks are taken until the
+//! looks declared beforehand allow a verdict, and a regression is confirmed by
+//! fresh ones.
+//!
+//! Both harnesses run the workloads of *this* binary, so that what differs is
+//! the tracer alone.
+
+use crate::isolated::{Binaries, FilterCost};
+use crate::request::Request;
+use crate::runs::{Arm, Known, Runs};
+use crate::session::Session;
+use crate::subject::Subject;
+use crate::{Error, order};
+use harness_record::{
+    Comparison, Environment, Metric, Plan, RecordDirectory, Rules, Sample, Side, Slot, TimeMeasure,
+    Verdict,
+};
+use harness_stats::random::Rng;
+use harness_stats::{Spending, look_levels};
+use harness_sys::signals::Termination;
+use harness_verdict::evidence::{self, Evidence};
+use harness_verdict::looks::{self, Said};
+use harness_verdict::observe::{self, Observations, Scope};
+use harness_verdict::{UNTRACED, exact};
+use std::ops::Range;
+use std::path::PathBuf;
+
+/// What is compared, and how.
+#[derive(Debug, Clone)]
+pub struct GateRequest {
+    /// Workloads, modes and size. Mode `none` is added where it is missing.
+    pub request: Request,
+    /// The harness that is compared with.
+    pub base: PathBuf,
+    /// The harness that is judged.
+    pub head: PathBuf,
+    /// Declared beforehand.
+    pub rules: Rules,
+    /// Calibrated noise floors by workload and mode, fractions.
+    pub floors: Vec<(String, String, f64)>,
+    /// Whether a regression must be seen twice.
+    pub confirm: bool,
+}
+
+/// A comparison that can be made: everything that can be checked before the
+/// first run has been.
+pub struct Gate {
+    session: Session,
+    binaries: Binaries,
+    rules: Rules,
+    floors: Vec<(String, String, f64)>,
+    confirm: bool,
+}
+
+/// What a comparison came to.
+#[derive(Debug)]
+pub struct Gated {
+    /// One for each workload, mode and metric.
+    pub comparisons: Vec<Comparison>,
+    /// Every sample taken, failed ones included.
+    pub samples: Vec<Sample>,
+    /// Blocks left out.
+    pub dropped_blocks: u32,
+    /// What a reader must know, a sentence each.
+    pub warnings: Vec<String>,
+    /// Why it ended before it could.
+    pub error: Option<Error>,
+}
+
+impl Gate {
+    /// Checks a request.
+    ///
+    /// # Errors
+    /// [`Error`]: what cannot be measured, and why.
+    pub fn new(gate: GateRequest, termination: &Termination) -> Result<Self, Error> {
+        let mut request = gate.request;
+        if let Some(modes) = &mut request.modes
+            && !modes.iter().any(|mode| mode == UNTRACED)
+        {
+            modes.insert(0, UNTRACED.to_owned());
+        }
+        Ok(Self {
+            session: Session::new(request, termination)?,
+            binaries: Binaries::Two {
+                base: gate.base,
+                head: gate.head,
+            },
+            rules: gate.rules,
+            floors: gate.floors,
+            confirm: gate.confirm,
+        })
+    }
+
+    /// Where.
+    #[must_use]
+    pub fn environment(&self) -> &Environment {
+        self.session.environment()
+    }
+
+    /// The workloads and modes.
+    #[must_use]
+    pub fn plan(&self) -> &Plan {
+        self.session.plan()
+    }
+
+    /// Takes blocks until every comparison is decided or the last look is over,
+    /// each sample appended to the record's file as it is taken.
+    ///
+    /// # Errors
+    /// [`Error::Record`] where the file cannot be made; any later error is in
+    /// [`Gated::error`].
+    pub fn run(
+        self,
+        directory: &RecordDirectory,
+        termination: &Termination,
+    ) -> Result<Gated, Error> {
+        let writer = directory.sample_writer()?;
+        let most = self.rules.looks.last().copied().unwrap_or(0);
+        let mut rng = Rng::new(self.rules.seed);
+        let modes = self.session.plan().modes.iter();
+        let modes: Vec<&str> = modes
+            .filter(|mode| mode.available)
+            .map(|mode| mode.name.as_str())
+            .collect();
+        // Twice as many as the last look has: those behind it are for a confirmation.
+        let blocks =
+            |subject: &Subject| order::two_sided(&subject.plan.name, &modes, 0..2 * most, &mut rng);
+        let planned: Vec<Vec<Slot>> = self.session.subjects.iter().map(blocks).collect();
+        let counted = planned.iter().flatten().filter(|slot| slot.block < most);
+        let request = &self.session.request;
+        let runs = Runs::new(request, &self.binaries, counted, termination, writer);
+        let mut taking = Taking {
+            rules: &self.rules,
+            floors: &self.floors,
+            planned: &planned,
+            subjects: &self.session.subjects,
+            runs,
+            known: Vec::new(),
+            questions: self.questions(&modes),
+        };
+        let error = taking.all(&modes, self.confirm).err();
+        let comparisons = taking.comparisons();
+        let dropped_blocks = taking.dropped();
+        let (samples, observations) = taking.runs.finish();
+        let mut warnings = self.session.warnings().to_vec();
+        warnings.extend(observations);
+        Ok(Gated {
+            comparisons,
+            samples,
+            dropped_blocks,
+            warnings,
+            error,
+        })
+    }
+
+    /// What is asked of time and switches, in the order of the report.
+    fn questions(&self, modes: &[&str]) -> Vec<Question> {
+        let traced = modes.iter().filter(|mode| **mode != UNTRACED);
+        let subjects = 0..self.session.subjects.len();
+        subjects
+            .flat_map(|subject| {
+                traced.clone().flat_map(move |mode| {
+                    [Metric::Ratio, Metric::ContextSwitches].map(|metric| Question {
+                        subject,
+                        mode: (*mode).to_owned(),
+                        metric,
+                        evidence: None,
+                        said: None,
+                        decided_at: None,
+                        confirmation: None,
+                    })
+                })
+            })
+            .collect()
+    }
+}
+
+/// One question, and what is known of its answer.
+struct Question {
+    subject: usize,
+    mode: String,
+    metric: Metric,
+    evidence: Option<Evidence>,
+    said: Option<Said>,
+    /// The look, in blocks, at which it was decided.
+    decided_at: Option<u32>,
+    /// What fresh blocks showed of a regression.
+    confirmation: Option<Confirmation>,
+}
+
+#[derive(Clone)]
+struct Confirmation {
+    evidence: Evidence,
+    agrees: bool,
+}
+
+impl Question {
+    fn is_candidate(&self) -> bool {
+        self.said.and_then(|said| said.verdict) == Some(Verdict::Fail)
+    }
+}
+
+/// The blocks as they are taken.
+struct Taking<'a> {
+    rules: &'a Rules,
+    floors: &'a [(String, String, f64)],
+    planned: &'a [Vec<Slot>],
+    subjects: &'a [Subject],
+    runs: Runs<'a>,
+    known: Vec<Known>,
+    questions: Vec<Question>,
+}
+
+impl Taking<'_> {
+    fn all(&mut self, modes: &[&str], confirm: bool) -> Result<(), Error> {
+        for subject in self.subjects {
+            let sides = [Side::Base, Side::Head];
+            let arms = modes.iter().flat_map(|mode| {
+                sides.map(|side| Arm {
+                    mode: (*mode).to_owned(),
+                    side: Some(side),
+                })
+            });
+            let known = self.runs.warm_up(subject, arms.collect())?;
+            self.known.push(known);
+        }
+        let mut taken = 0;
+        let sizes: Vec<usize> = self.rules.looks.iter().map(|look| *look as usize).collect();
+        // A plain split: a clear verdict is worth having early.
+        let levels = look_levels(&sizes, self.rules.alpha, Spending::Even)
+            .map_err(|error| Error::Rules(error.to_string()))?;
+        for (&look, alpha) in self.rules.looks.iter().zip(levels) {
+            for block in taken..look {
+                for subject in 0..self.subjects.len() {
+                    let open = |question: &Question| {
+                        question.subject == subject && question.decided_at.is_none()
+                    };
+                    if self.questions.iter().any(open) {
+                        self.block(subject, block, |_| true)?;
+                    }
+                }
+            }
+            taken = look;
+            self.look(look, alpha);
+            if self.questions.iter().all(|q| q.decided_at.is_some()) {
+                break;
+            }
+        }
+        if confirm { self.confirm() } else { Ok(()) }
+    }
+
+    /// Takes one block of one subject, the arms of some modes of it.
+    fn block(
+        &mut self,
+        subject: usize,
+        block: u32,
+        wanted: impl Fn(&str) -> bool,
+    ) -> Result<(), Error> {
+        let slots = self.planned[subject].iter();
+        let slots = slots.filter(|slot| slot.block == block && wanted(&slot.mode));
+        let known = &mut self.known[subject];
+        self.runs.slots(&self.subjects[subject], slots, known)
+    }
+
+    /// Weighs everything that is undecided, and judges all together with the error
+    /// probability that this look may spend.
+    fn look(&mut self, look: u32, alpha: f64) {
+        for at in 0..self.questions.len() {
+            if self.questions[at].decided_at.is_none() {
+                self.questions[at].evidence = self.weigh(&self.questions[at], 0..look);
+            }
+        }
+        let evidence: Vec<_> = self.questions.iter().map(|q| q.evidence.clone()).collect();
+        for (question, said) in self
+            .questions
+            .iter_mut()
+            .zip(looks::decide(&evidence, alpha))
+        {
+            if question.decided_at.is_none() {
+                question.said = Some(said);
+                // What cannot be weighed at the first look, as it is too rare, never can.
+                if said.verdict.is_some() || question.evidence.is_none() {
+                    question.decided_at = Some(look);
+                }
+            }
+        }
+    }
+
+    /// Takes as many fresh blocks as a regression was seen in, and looks whether
+    /// they show it too.
+    fn confirm(&mut self) -> Result<(), Error> {
+        let first = self.rules.looks.last().copied().unwrap_or(0);
+        for subject in 0..self.subjects.len() {
+            let candidates = self.questions.iter();
+            let candidates: Vec<(String, u32)> = candidates
+                .filter(|question| question.subject == subject && question.is_candidate())
+                .filter_map(|question| Some((question.mode.clone(), question.decided_at?)))
+                .collect();
+            let Some(count) = candidates.iter().map(|(_, look)| *look).max() else {
+                continue;
+            };
+            for block in first..first + count {
+                self.block(subject, block, |mode| {
+                    mode == UNTRACED || candidates.iter().any(|(candidate, _)| candidate == mode)
+                })?;
+            }
+            for at in 0..self.questions.len() {
+                let question = &self.questions[at];
+                if question.subject == subject && question.is_candidate() {
+                    let evidence = self.weigh(question, first..first + count);
+                    let confirmation = evidence.map(|evidence| Confirmation {
+                        agrees: evidence.p_regression <= self.rules.alpha,
+                        evidence,
+                    });
+                    self.questions[at].confirmation = confirmation;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn weigh(&self, question: &Question, blocks: Range<u32>) -> Option<Evidence> {
+        let observations = self.observations(question, blocks);
+        let threshold = self.threshold(question);
+        evidence::weigh(&observations, threshold, self.rules.alpha).ok()
+    }
+
+    fn observations(&self, question: &Question, blocks: Range<u32>) -> Observations {
+        let plan = &self.subjects[question.subject].plan;
+        let scope = Scope {
+            workload: &plan.name,
+            mode: &question.mode,
+            of: time_of(&self.subjects[question.subject]),
+            blocks,
+            max_steal: self.rules.max_steal,
+        };
+        match question.metric {
+            Metric::ContextSwitches => observe::context_switches(self.runs.samples(), &scope),
+            _ => observe::ratios(self.runs.samples(), &scope),
+        }
+    }
+
+    /// The smallest change that is a regression: as asked for, or what the
+    /// noise of this host hides.
+    fn threshold(&self, question: &Question) -> f64 {
+        let workload = &self.subjects[question.subject].plan.name;
+        let floor = self
+            .floors
+            .iter()
+            .find(|(name, mode, _)| name == workload && *mode == question.mode);
+        let floor = floor.filter(|_| question.metric == Metric::Ratio);
+        floor.map_or(self.rules.min_effect, |(_, _, floor)| {
+            floor.max(self.rules.min_effect)
+        })
+    }
+
+    fn dropped(&self) -> u32 {
+        let samples = self.runs.samples();
+        let count = |subject: &Subject| {
+            observe::dropped(samples, &subject.plan.name, self.rules.max_steal).len()
+        };
+        u32::try_from(self.subjects.iter().map(count).sum::<usize>()).unwrap_or(u32::MAX)
+    }
+
+    /// What is compared, as far as it is known.
+    fn comparisons(&self) -> Vec<Comparison> {
+        let mut comparisons: Vec<Comparison> = Vec::new();
+        for question in &self.questions {
+            if question.metric == Metric::Ratio || question.evidence.is_some() {
+                comparisons.push(self.comparison(question));
+            }
+            // After the last question of a workload and mode, its counts.
+            if question.metric == Metric::ContextSwitches {
+                let name = &self.subjects[question.subject].plan.name;
+                comparisons.extend(exact::counts(self.runs.samples(), name, &question.mode));
+                comparisons.extend(self.filters(question));
+            }
+        }
+        comparisons
+    }
+
+    fn filters(&self, question: &Question) -> Vec<Comparison> {
+        let Some(known) = self.known.get(question.subject) else {
+            return Vec::new();
+        };
+        let of = |side| {
+            known.filters.get(&Arm {
+                mode: question.mode.clone(),
+                side: Some(side),
+            })
+        };
+        let (Some(base), Some(head)) = (of(Side::Base), of(Side::Head)) else {
+            return Vec::new();
+        };
+        let metrics: [(Metric, fn(&FilterCost) -> f64); 2] = [
+            (Metric::FilterInstructions, |cost| {
+                f64::from(cost.instructions)
+            }),
+            (Metric::FilterExecuted, |cost| cost.mean_executed),
+        ];
+        let name = &self.subjects[question.subject].plan.name;
+        metrics
+            .map(|(metric, of)| exact::numbers(name, &question.mode, metric, of(base), of(head)))
+            .to_vec()
+    }
+
+    fn comparison(&self, question: &Question) -> Comparison {
+        let (verdict, reason) = conclude(question);
+        let evidence = question.evidence.as_ref();
+        let confirmation = question.confirmation.as_ref();
+        Comparison {
+            workload: self.subjects[question.subject].plan.name.clone(),
+            mode: question.mode.clone(),
+            metric: question.metric,
+            verdict,
+            change: evidence.map(|evidence| evidence.change),
+            min_detectable_effect: evidence.and_then(|evidence| evidence.min_detectable_effect),
+            threshold: self.threshold(question),
+            base: evidence.map(|evidence| evidence.base),
+            head: evidence.map(|evidence| evidence.head),
+            observations: evidence.map_or(0, |evidence| evidence.count),
+            p_regression: question.said.map(|said| said.p_regression),
+            p_no_regression: question.said.map(|said| said.p_no_regression),
+            confirmation: confirmation.map(|confirmation| confirmation.evidence.change),
+            reason,
+        }
+    }
+}
+
+/// The verdict on time or switches, and why.
+fn conclude(question: &Question) -> (Verdict, String) {
+    let Some(said) = question.said.filter(|_| question.evidence.is_some()) else {
+        return (Verdict::Inconclusive, "nothing was measured".to_owned());
+    };
+    match (said.verdict, &question.confirmation) {
+        (Some(Verdict::Fail), Some(Confirmation { agrees: true, .. })) => (
+            Verdict::Fail,
+            "larger than the threshold, and confirmed by fresh blocks".to_owned(),
+        ),
+        (Some(Verdict::Fail), Some(_)) => (
+            Verdict::Inconclusive,
+            "larger than the threshold, but fresh blocks do not confirm it".to_owned(),
+        ),
+        (Some(Verdict::Fail), None) => (
+            Verdict::Inconclusive,
+            "larger than the threshold, but not confirmed".to_owned(),
+        ),
+        (Some(Verdict::Pass), _) => (Verdict::Pass, "smaller than the threshold".to_owned()),
+        _ => (
+            Verdict::Inconclusive,
+            "the blocks allow neither to be said; take more (--max-blocks)".to_owned(),
+        ),
+    }
+}
+
+/// Which time of a workload is compared.
+#[must_use]
+fn time_of(subject: &Subject) -> TimeMeasure {
+    if subject.plan.times_itself {
+        TimeMeasure::LoopNs
+    } else {
+        TimeMeasure::WallNs
+    }
+}

@@ -1,0 +1,78 @@
+//! JSON files that begin with the version of their format.
+
+use crate::error::Error;
+use crate::files::replace;
+use crate::{GateReport, Record, SCHEMA_VERSION};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use std::fs;
+use std::path::Path;
+
+/// Reads a file of this version.
+pub(crate) fn read<T: DeserializeOwned>(path: &Path) -> Result<T, Error> {
+    // Alone, so that another version is named before its fields are missed.
+    #[derive(Deserialize)]
+    struct Version {
+        schema_version: u32,
+    }
+    let json = fs::read(path).map_err(Error::io("read", path))?;
+    let damaged = |cause| Error::Json {
+        path: path.to_path_buf(),
+        cause,
+    };
+    let Version { schema_version } = serde_json::from_slice(&json).map_err(damaged)?;
+    if schema_version != SCHEMA_VERSION {
+        return Err(Error::SchemaVersion {
+            path: path.to_path_buf(),
+            found: schema_version,
+            supported: SCHEMA_VERSION,
+        });
+    }
+    serde_json::from_slice(&json).map_err(damaged)
+}
+
+/// Replaces a file.
+pub(crate) fn write<T: Serialize>(path: &Path, value: &T) -> Result<(), Error> {
+    let name = path.file_name().and_then(|name| name.to_str());
+    let Some(name) = name else {
+        return Err(Error::NotAFile {
+            path: path.to_path_buf(),
+        });
+    };
+    let parent = path
+        .parent()
+        .filter(|parent| !parent.as_os_str().is_empty());
+    let directory = parent.unwrap_or(Path::new("."));
+    fs::create_dir_all(directory).map_err(Error::io("create directory", directory))?;
+    replace(directory, name, text(value)?.as_bytes())
+}
+
+/// The whole of a file.
+pub(crate) fn text<T: Serialize>(value: &T) -> Result<String, Error> {
+    let mut json =
+        serde_json::to_string_pretty(value).map_err(|cause| Error::Serialize { cause })?;
+    json.push('\n');
+    Ok(json)
+}
+
+impl Record {
+    /// What `run.json` holds.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Serialize`].
+    pub fn to_json(&self) -> Result<String, Error> {
+        text(self)
+    }
+}
+
+impl GateReport {
+    /// What `gate.json` holds.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Serialize`].
+    pub fn to_json(&self) -> Result<String, Error> {
+        text(self)
+    }
+}

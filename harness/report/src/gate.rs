@@ -1,0 +1,237 @@
+//! A comparison of two harnesses or records as text.
+
+use crate::render::Format;
+use crate::tables::{escaped, push_markdown_table, push_wrapped, terminal_table};
+use crate::units::{UNKNOWN, level_text};
+use harness_record::{Change, Comparison, Error, GateReport, Metric, Verdict};
+
+/// The comparison as text that ends with a line's end. CSV has a row a comparison.
+///
+/// # Errors
+///
+/// [`Error::Serialize`] for [`Format::Json`].
+pub fn render_gate(report: &GateReport, format: Format) -> Result<String, Error> {
+    match format {
+        Format::Json => report.to_json(),
+        Format::Csv => Ok(csv(report)),
+        Format::Table => Ok(table(report)),
+        Format::Markdown => Ok(markdown(report)),
+    }
+}
+
+const HEADER: [&str; 8] = [
+    "workload",
+    "mode",
+    "metric",
+    "base",
+    "head",
+    "change",
+    "could\nsee",
+    "verdict",
+];
+
+fn header(report: &GateReport) -> Vec<String> {
+    let level = report
+        .comparisons
+        .iter()
+        .find(|comparison| !comparison.metric.is_exact())
+        .and_then(|comparison| Some(comparison.change?.level));
+    let mut header = HEADER.map(str::to_owned).to_vec();
+    if let Some(level) = level {
+        header[5] = format!("change\n[{} interval]", level_text(level));
+    }
+    header
+}
+
+fn rows(report: &GateReport) -> Vec<Vec<String>> {
+    report.comparisons.iter().map(row).collect()
+}
+
+fn row(comparison: &Comparison) -> Vec<String> {
+    let unknown = || UNKNOWN.to_owned();
+    let value = |value: Option<f64>| value.map_or_else(unknown, |value| number(comparison, value));
+    let detectable = comparison
+        .min_detectable_effect
+        .filter(|_| !comparison.metric.is_exact());
+    vec![
+        comparison.workload.clone(),
+        comparison.mode.clone(),
+        comparison.metric.name().replace('_', " "),
+        value(comparison.base),
+        value(comparison.head),
+        comparison.change.map_or_else(unknown, change_text),
+        detectable.map_or_else(unknown, percent),
+        comparison.verdict.name().to_owned(),
+    ]
+}
+
+fn number(comparison: &Comparison, value: f64) -> String {
+    match comparison.metric {
+        Metric::Ratio => format!("{value:.3}"),
+        Metric::FilterExecuted => format!("{value:.2}"),
+        _ => crate::units::count_text(value),
+    }
+}
+
+/// A fraction as a percentage with its sign.
+fn percent(fraction: f64) -> String {
+    format!("{:+.2} %", fraction * 100.0)
+}
+
+fn change_text(change: Change) -> String {
+    let estimate = percent(change.estimate);
+    if change.level >= 1.0 {
+        return estimate;
+    }
+    match (change.low, change.high) {
+        (Some(low), Some(high)) => {
+            format!("{estimate} [{:+.2}, {:+.2}]", low * 100.0, high * 100.0)
+        }
+        _ => estimate,
+    }
+}
+
+/// What the verdict on the whole means, and what was declared.
+fn sentences(report: &GateReport) -> Vec<String> {
+    let count = |verdict| {
+        let same = report
+            .comparisons
+            .iter()
+            .filter(|comparison| comparison.verdict == verdict);
+        same.count()
+    };
+    let mut sentences = vec![format!(
+        "Verdict: {}. {} pass, {} fail, {} inconclusive.",
+        report.verdict.name(),
+        count(Verdict::Pass),
+        count(Verdict::Fail),
+        count(Verdict::Inconclusive)
+    )];
+    let times = report
+        .comparisons
+        .iter()
+        .filter(|comparison| !comparison.metric.is_exact());
+    let detectable = times.filter_map(|comparison| comparison.min_detectable_effect);
+    if let Some(greatest) = detectable.reduce(f64::max) {
+        sentences.push(format!(
+            "A regression of {} or more would have been found in every comparison four times out of five.",
+            percent(greatest).trim_start_matches('+')
+        ));
+    }
+    let rules = &report.rules;
+    let mut declared = format!(
+        "Declared beforehand: a regression is more than {} (or the calibrated noise), false alarms {} over all comparisons",
+        percent(rules.min_effect).trim_start_matches('+'),
+        level_text(rules.alpha),
+    );
+    if !rules.looks.is_empty() {
+        let looks: Vec<String> = rules.looks.iter().map(u32::to_string).collect();
+        declared.push_str(&format!(
+            ", looks after {} blocks, seed {}",
+            looks.join(", "),
+            rules.seed
+        ));
+    }
+    sentences.push(declared + ".");
+    if report.dropped_blocks > 0 {
+        sentences.push(format!(
+            "{} blocks were left out, as more than {} of their CPU time was stolen.",
+            report.dropped_blocks,
+            level_text(rules.max_steal)
+        ));
+    }
+    sentences.push(format!(
+        "Base: {} ({}). Head: {} ({}).",
+        report.base.path, report.base.version, report.head.path, report.head.version
+    ));
+    sentences
+}
+
+/// Why those that do not pass do not.
+fn problems(report: &GateReport) -> Vec<String> {
+    let problem = |comparison: &Comparison| {
+        let mut text = format!(
+            "{} under {}, {}: {}: {}",
+            comparison.workload,
+            comparison.mode,
+            comparison.metric.name().replace('_', " "),
+            comparison.verdict.name(),
+            comparison.reason
+        );
+        if let Some(change) = comparison.confirmation {
+            text.push_str(&format!(" ({})", change_text(change)));
+        }
+        text
+    };
+    report
+        .comparisons
+        .iter()
+        .filter(|comparison| comparison.verdict != Verdict::Pass)
+        .map(problem)
+        .collect()
+}
+
+fn table(report: &GateReport) -> String {
+    let mut out = String::new();
+    for line in terminal_table(&header(report), &rows(report)).lines() {
+        out.push_str(line.trim_end());
+        out.push('\n');
+    }
+    out.push('\n');
+    for problem in problems(report) {
+        push_wrapped(&mut out, "", &problem);
+    }
+    for warning in &report.warnings {
+        push_wrapped(&mut out, "WARNING: ", warning);
+    }
+    for sentence in sentences(report) {
+        push_wrapped(&mut out, "", &sentence);
+    }
+    out
+}
+
+fn markdown(report: &GateReport) -> String {
+    let mut out = format!("### Overhead gate: {}\n\n", report.verdict.name());
+    let header: Vec<String> = header(report)
+        .into_iter()
+        .map(|cell| cell.replace('\n', " "))
+        .collect();
+    push_markdown_table(&mut out, &header, &rows(report));
+    for problem in problems(report) {
+        out.push_str(&format!("- **{}**\n", escaped(&problem)));
+    }
+    for warning in &report.warnings {
+        out.push_str(&format!("- **Warning:** {}\n", escaped(warning)));
+    }
+    for sentence in sentences(report) {
+        out.push_str(&format!("- {}\n", escaped(&sentence)));
+    }
+    out
+}
+
+fn csv(report: &GateReport) -> String {
+    const COLUMNS: &str = "workload,mode,metric,verdict,base,head,change,change_low,change_high,change_level,min_detectable_effect,threshold,observations\n";
+    let mut out = COLUMNS.to_owned();
+    let cell = |value: Option<f64>| value.map_or_else(String::new, |value| value.to_string());
+    for comparison in &report.comparisons {
+        let change = comparison.change;
+        let cells = [
+            comparison.workload.clone(),
+            comparison.mode.clone(),
+            comparison.metric.name().to_owned(),
+            comparison.verdict.name().to_owned(),
+            cell(comparison.base),
+            cell(comparison.head),
+            cell(change.map(|change| change.estimate)),
+            cell(change.and_then(|change| change.low)),
+            cell(change.and_then(|change| change.high)),
+            cell(change.map(|change| change.level)),
+            cell(comparison.min_detectable_effect),
+            comparison.threshold.to_string(),
+            comparison.observations.to_string(),
+        ];
+        out.push_str(&cells.join(","));
+        out.push('\n');
+    }
+    out
+}

@@ -1,0 +1,89 @@
+//! What tables have in common, on a terminal and in Markdown.
+
+use comfy_table::{CellAlignment, ContentArrangement, LineStyle, Table, TableStyle};
+
+/// Columns of a terminal that the table fits into.
+const WIDTH: usize = 100;
+
+/// A table that fits; the first column is of names, the others of numbers.
+pub(crate) fn terminal_table(header: &[String], rows: &[Vec<String>]) -> String {
+    let mut table = Table::new();
+    table
+        .load_style(TableStyle::new().header_separator(LineStyle::none().fill('─')))
+        .set_content_arrangement(ContentArrangement::Dynamic)
+        .set_width(u16::try_from(WIDTH).unwrap_or(u16::MAX))
+        .set_header(header)
+        .add_rows(rows);
+    for (at, column) in table.column_iter_mut().enumerate() {
+        column.set_padding(if at == 0 { (0, 0) } else { (2, 0) });
+        column.set_cell_alignment(if at == 0 {
+            CellAlignment::Left
+        } else {
+            CellAlignment::Right
+        });
+    }
+    table.to_string()
+}
+
+/// Without control characters, which could steer a terminal.
+pub(crate) fn printable(text: &str) -> String {
+    text.chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect()
+}
+
+/// The text in lines of at most [`WIDTH`], those after the first indented.
+/// Words that are longer stand alone, whole.
+pub(crate) fn push_wrapped(out: &mut String, prefix: &str, text: &str) {
+    let mut line = prefix.to_string();
+    let mut empty = true;
+    for word in printable(text).split_whitespace() {
+        if !empty && line.chars().count() + 1 + word.chars().count() > WIDTH {
+            out.push_str(&line);
+            out.push('\n');
+            line = "  ".to_string();
+            empty = true;
+        }
+        if !empty {
+            line.push(' ');
+        }
+        line.push_str(word);
+        empty = false;
+    }
+    out.push_str(&line);
+    out.push('\n');
+}
+
+/// A table of GitHub-flavoured Markdown.
+pub(crate) fn push_markdown_table(out: &mut String, header: &[String], rows: &[Vec<String>]) {
+    push_markdown_row(out, header);
+    out.push_str("|:--|");
+    out.push_str(&"--:|".repeat(header.len().saturating_sub(1)));
+    out.push('\n');
+    for row in rows {
+        push_markdown_row(out, row);
+    }
+    out.push('\n');
+}
+
+fn push_markdown_row(out: &mut String, cells: &[String]) {
+    out.push('|');
+    for cell in cells {
+        out.push(' ');
+        out.push_str(&escaped(cell));
+        out.push_str(" |");
+    }
+    out.push('\n');
+}
+
+/// Text that Markdown shows as it is, on one line.
+pub(crate) fn escaped(text: &str) -> String {
+    let mut out = String::new();
+    for c in printable(text).chars() {
+        if "\\`*_[]<>|~#$&".contains(c) {
+            out.push('\\');
+        }
+        out.push(c);
+    }
+    out
+}

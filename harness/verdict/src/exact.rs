@@ -1,0 +1,180 @@
+//! What is the same in every run of one program: compared exactly, one run enough.
+
+use harness_record::{Change, Comparison, Metric, Sample, SampleStatus, Side, Verdict};
+
+/// The counts of a sample that depend on nothing but workload and harness.
+/// Stops for signals are left out: two SIGCHLD that come together are one.
+const COUNTS: [(Metric, fn(&Sample) -> Option<u64>); 4] = [
+    (Metric::Stops, |sample| {
+        let for_signals = sample.stops_signal? + sample.stops_group?;
+        Some(sample.stops_total? - for_signals)
+    }),
+    (Metric::Syscalls, |sample| sample.syscalls),
+    (Metric::TracedEvents, |sample| sample.traced_events),
+    (Metric::Tracees, |sample| sample.tracees),
+];
+
+/// Compares the counts of one workload under one mode.
+#[must_use]
+pub fn counts(samples: &[Sample], workload: &str, mode: &str) -> Vec<Comparison> {
+    let of_side = |side| {
+        samples
+            .iter()
+            .filter(move |sample| {
+                sample.workload == workload
+                    && sample.mode == mode
+                    && sample.side == Some(side)
+                    && sample.status == SampleStatus::Ok
+            })
+            .collect::<Vec<_>>()
+    };
+    between(workload, mode, &of_side(Side::Base), &of_side(Side::Head))
+}
+
+/// Compares the counts of two sets of samples of one workload under one mode.
+#[must_use]
+pub fn between(workload: &str, mode: &str, base: &[&Sample], head: &[&Sample]) -> Vec<Comparison> {
+    COUNTS
+        .into_iter()
+        .filter_map(|(metric, count)| {
+            let base = values(base, count);
+            let head = values(head, count);
+            compare_values(workload, mode, metric, &base, &head)
+        })
+        .collect()
+}
+
+/// Compares two numbers that are the same in every run.
+#[must_use]
+pub fn numbers(workload: &str, mode: &str, metric: Metric, base: f64, head: f64) -> Comparison {
+    let (verdict, reason) = verdict(metric, base, head);
+    Comparison {
+        workload: workload.to_owned(),
+        mode: mode.to_owned(),
+        metric,
+        verdict,
+        change: relative(base, head).map(|estimate| Change {
+            estimate,
+            low: Some(estimate),
+            high: Some(estimate),
+            level: 1.0,
+        }),
+        min_detectable_effect: Some(0.0),
+        threshold: 0.0,
+        base: Some(base),
+        head: Some(head),
+        observations: 1,
+        p_regression: None,
+        p_no_regression: None,
+        confirmation: None,
+        reason,
+    }
+}
+
+/// Per execution.
+fn values(samples: &[&Sample], count: fn(&Sample) -> Option<u64>) -> Vec<f64> {
+    samples
+        .iter()
+        .filter(|sample| sample.executions > 0)
+        .filter_map(|sample| Some(count(sample)? as f64 / f64::from(sample.executions)))
+        .collect()
+}
+
+fn compare_values(
+    workload: &str,
+    mode: &str,
+    metric: Metric,
+    base: &[f64],
+    head: &[f64],
+) -> Option<Comparison> {
+    let (&first_base, &first_head) = (base.first()?, head.first()?);
+    let varies = |values: &[f64]| values.iter().any(|value| !same(*value, values[0]));
+    // What varies in base the workload does not determine: nothing to compare exactly.
+    if varies(base) {
+        return None;
+    }
+    let mut comparison = numbers(workload, mode, metric, first_base, first_head);
+    comparison.observations = u32::try_from(base.len().min(head.len())).unwrap_or(u32::MAX);
+    if varies(head) {
+        comparison.verdict = Verdict::Fail;
+        comparison.change = None;
+        "it differs between runs, which it does not in base".clone_into(&mut comparison.reason);
+    }
+    Some(comparison)
+}
+
+/// Equal quotients of integers are equal floats: division rounds correctly.
+fn same(a: f64, b: f64) -> bool {
+    a.total_cmp(&b).is_eq()
+}
+
+fn relative(base: f64, head: f64) -> Option<f64> {
+    if same(base, head) {
+        return Some(0.0);
+    }
+    (base > 0.0).then(|| head / base - 1.0)
+}
+
+/// What is seen must not change; what it costs must not grow.
+fn verdict(metric: Metric, base: f64, head: f64) -> (Verdict, String) {
+    if same(base, head) {
+        return (Verdict::Pass, "the same".to_owned());
+    }
+    let seen = matches!(
+        metric,
+        Metric::Syscalls | Metric::TracedEvents | Metric::Tracees
+    );
+    if seen {
+        return (
+            Verdict::Fail,
+            "one of the two sees other calls or processes".to_owned(),
+        );
+    }
+    if head > base {
+        (Verdict::Fail, "more than base".to_owned())
+    } else {
+        (Verdict::Pass, "fewer than base".to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn costs_may_fall_and_what_is_seen_may_not_change() {
+        let cases = [
+            (Metric::Stops, 10.0, 10.0, Verdict::Pass, Some(0.0)),
+            (Metric::Stops, 10.0, 11.0, Verdict::Fail, Some(0.1)),
+            (Metric::Stops, 10.0, 9.0, Verdict::Pass, Some(-0.1)),
+            (Metric::Stops, 0.0, 1.0, Verdict::Fail, None),
+            (Metric::TracedEvents, 10.0, 9.0, Verdict::Fail, Some(-0.1)),
+            (
+                Metric::FilterExecuted,
+                7.5,
+                7.75,
+                Verdict::Fail,
+                Some(7.75 / 7.5 - 1.0),
+            ),
+        ];
+        for (metric, base, head, verdict, change) in cases {
+            let comparison = numbers("w", "m", metric, base, head);
+            assert_eq!(comparison.verdict, verdict, "{metric:?} {base} {head}");
+            let estimate = comparison.change.map(|change| change.estimate);
+            match (estimate, change) {
+                (Some(a), Some(b)) => assert!((a - b).abs() < 1e-12),
+                (a, b) => assert_eq!(a, b),
+            }
+        }
+    }
+
+    #[test]
+    fn what_varies_in_base_is_not_compared_and_in_head_is_a_change() {
+        let compare =
+            |base: &[f64], head: &[f64]| compare_values("w", "m", Metric::Stops, base, head);
+        assert_eq!(compare(&[1.0, 2.0], &[1.0]), None);
+        assert_eq!(compare(&[], &[1.0]), None);
+        let varies = compare(&[1.0, 1.0], &[1.0, 2.0]).unwrap();
+        assert_eq!((varies.verdict, varies.change), (Verdict::Fail, None));
+    }
+}

@@ -1,0 +1,296 @@
+//! Two records of different times compared: each mode with itself, by its ratio
+//! to the untraced runs of its own record.
+//!
+//! A ratio is taken within one record, so a machine that has become slower as a
+//! whole does not show; one on which stops have become dearer relative to the
+//! rest does. Times of two hosts or kernels are set side by side, but no verdict
+//! rests on them; counts are compared wherever they were taken.
+
+use crate::evidence::as_change;
+use crate::looks::{Said, decide_on};
+use crate::{LEVEL, POWER, UNTRACED, exact, observe};
+use harness_record::{
+    Comparison, Fingerprint, Metric, Plan, Record, Sample, SampleStatus, TimeMeasure, Verdict,
+    WorkloadPlan,
+};
+use harness_stats::{detectable_difference, hodges_lehmann, rank_sum_p, robust_deviation, shift};
+use std::collections::BTreeMap;
+
+/// One record with its samples.
+#[derive(Debug, Clone, Copy)]
+pub struct Taken<'a> {
+    /// `run.json`.
+    pub record: &'a Record,
+    /// `samples.csv`.
+    pub samples: &'a [Sample],
+}
+
+/// What can be said of two records.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Compared {
+    /// One for each workload, mode and metric that both have.
+    pub comparisons: Vec<Comparison>,
+    /// What a reader must know, a sentence each.
+    pub warnings: Vec<String>,
+}
+
+/// Why two records cannot be compared.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// They have no workload in common that was measured alike.
+    #[error(
+        "the two records have nothing in common that can be compared{0}; measure the same workloads, modes and trace set"
+    )]
+    NothingInCommon(String),
+}
+
+/// Compares what both records have. `threshold` is the smallest change that is
+/// a regression, a fraction, and `alpha` the probability of a false alarm over
+/// all comparisons.
+///
+/// # Errors
+/// [`Error::NothingInCommon`].
+pub fn compare(
+    base: Taken<'_>,
+    head: Taken<'_>,
+    threshold: impl Fn(&str, &str) -> f64,
+    alpha: f64,
+) -> Result<Compared, Error> {
+    let mut warnings = Vec::new();
+    let difference = Fingerprint::of(&base.record.environment)
+        .difference(&Fingerprint::of(&head.record.environment));
+    if let Some(difference) = &difference {
+        warnings.push(format!(
+            "The records are of two machines ({difference}): times are shown and no verdict rests on them."
+        ));
+    }
+    let mut unlike = Vec::new();
+    let mut comparisons = Vec::new();
+    let mut weighed = Vec::new();
+    for workload in &base.record.plan.workloads {
+        let name = &workload.name;
+        let Some(other) = find(&head.record.plan, name) else {
+            unlike.push(format!("{name} is in base alone"));
+            continue;
+        };
+        if let Some(why) = difference_of(workload, other) {
+            unlike.push(format!("{name}: {why}"));
+            continue;
+        }
+        for mode in modes_of_both(base, head) {
+            let threshold = threshold(name, &mode);
+            if mode != UNTRACED
+                && let Some((comparison, tests)) = ratio(
+                    base.samples,
+                    head.samples,
+                    workload,
+                    &mode,
+                    threshold,
+                    alpha,
+                )
+            {
+                weighed.push((comparisons.len(), tests));
+                comparisons.push(comparison);
+            }
+            comparisons.extend(exact_of(base, head, name, &mode));
+        }
+    }
+    if comparisons.is_empty() {
+        let reasons = unlike.join("; ");
+        let reasons = if reasons.is_empty() {
+            reasons
+        } else {
+            format!(" ({reasons})")
+        };
+        return Err(Error::NothingInCommon(reasons));
+    }
+    warnings.extend(unlike.into_iter().map(|why| format!("Left out: {why}.")));
+    judge(&mut comparisons, &weighed, alpha, difference.is_some());
+    Ok(Compared {
+        comparisons,
+        warnings,
+    })
+}
+
+fn find<'a>(plan: &'a Plan, name: &str) -> Option<&'a WorkloadPlan> {
+    plan.workloads.iter().find(|workload| workload.name == name)
+}
+
+/// In what a workload was measured otherwise, so that its numbers mean something else.
+fn difference_of(base: &WorkloadPlan, head: &WorkloadPlan) -> Option<String> {
+    let fields = [
+        ("trace set", base.trace.clone(), head.trace.clone()),
+        (
+            "pinning",
+            format!("{:?}", base.pin),
+            format!("{:?}", head.pin),
+        ),
+        ("command", command(base), command(head)),
+    ];
+    let different: Vec<String> = fields
+        .into_iter()
+        .filter(|(_, base, head)| base != head)
+        .map(|(what, base, head)| format!("{what} {base} in base and {head} in head"))
+        .collect();
+    (!different.is_empty()).then(|| different.join(", "))
+}
+
+fn command(workload: &WorkloadPlan) -> String {
+    workload.command.join(" ")
+}
+
+/// The modes that both records have samples of, in the order of base.
+fn modes_of_both(base: Taken<'_>, head: Taken<'_>) -> Vec<String> {
+    let ran = |taken: &Taken<'_>, mode: &str| {
+        taken
+            .record
+            .plan
+            .modes
+            .iter()
+            .any(|plan| plan.available && plan.name == mode)
+    };
+    base.record
+        .plan
+        .modes
+        .iter()
+        .map(|mode| mode.name.clone())
+        .filter(|mode| ran(&base, mode) && ran(&head, mode))
+        .collect()
+}
+
+/// The one-sided p-values of a comparison, not yet adjusted.
+struct Tests {
+    regression: f64,
+    no_regression: f64,
+}
+
+fn ratio(
+    base: &[Sample],
+    head: &[Sample],
+    workload: &WorkloadPlan,
+    mode: &str,
+    threshold: f64,
+    alpha: f64,
+) -> Option<(Comparison, Tests)> {
+    let of = if workload.times_itself {
+        TimeMeasure::LoopNs
+    } else {
+        TimeMeasure::WallNs
+    };
+    let overheads = |samples| overheads(samples, &workload.name, mode, of);
+    let (base, head) = (overheads(base), overheads(head));
+    // None at all, or not finite: there is nothing to compare.
+    let change = shift(&base, &head, LEVEL).ok()?;
+    let limit = threshold.ln_1p();
+    let p = |side| rank_sum_p(&base, &head, limit, side).ok();
+    let tests = Tests {
+        regression: p(harness_stats::Side::Above)?,
+        no_regression: p(harness_stats::Side::Below)?,
+    };
+    // The larger of the two spreads, to promise too little rather than too much.
+    let spread = robust_deviation(&base)
+        .ok()?
+        .max(robust_deviation(&head).ok()?);
+    let detectable = detectable_difference(base.len(), head.len(), spread, alpha, POWER).ok()?;
+    let estimate = |values: &[f64]| {
+        let interval = hodges_lehmann(values, LEVEL).ok()?;
+        Some(interval.estimate.exp())
+    };
+    let comparison = Comparison {
+        workload: workload.name.clone(),
+        mode: mode.to_owned(),
+        metric: Metric::Ratio,
+        verdict: Verdict::Inconclusive,
+        change: Some(as_change(change)),
+        min_detectable_effect: detectable.map(|shift| (limit + shift).exp_m1()),
+        threshold,
+        base: estimate(&base),
+        head: estimate(&head),
+        observations: u32::try_from(base.len().min(head.len())).unwrap_or(u32::MAX),
+        p_regression: None,
+        p_no_regression: None,
+        confirmation: None,
+        reason: String::new(),
+    };
+    Some((comparison, tests))
+}
+
+/// ln(time under the mode / time untraced) of each pass that has both.
+fn overheads(samples: &[Sample], workload: &str, mode: &str, of: TimeMeasure) -> Vec<f64> {
+    let times = |mode: &str| -> BTreeMap<u32, f64> {
+        samples
+            .iter()
+            .filter(|sample| {
+                sample.workload == workload
+                    && sample.mode == mode
+                    && sample.status == SampleStatus::Ok
+            })
+            .filter_map(|sample| Some((sample.pass, observe::time(sample, of)?)))
+            .collect()
+    };
+    let untraced = times(UNTRACED);
+    let passes = times(mode).into_iter();
+    passes
+        .filter_map(|(pass, time)| Some((time / untraced.get(&pass)?).ln()))
+        .collect()
+}
+
+fn exact_of<'a>(base: Taken<'a>, head: Taken<'a>, workload: &str, mode: &str) -> Vec<Comparison> {
+    let of = |taken: Taken<'a>| {
+        let samples = taken.samples.iter();
+        let counted = samples.filter(|sample| {
+            sample.workload == workload && sample.mode == mode && sample.status == SampleStatus::Ok
+        });
+        counted.collect::<Vec<_>>()
+    };
+    let mut comparisons = exact::between(workload, mode, &of(base), &of(head));
+    let length = |taken: Taken<'_>| {
+        let filters = &taken.record.plan.filters;
+        let plan = filters
+            .iter()
+            .find(|plan| plan.workload == workload && plan.mode == mode);
+        plan.map(|plan| f64::from(plan.filter.instructions))
+    };
+    if let (Some(base), Some(head)) = (length(base), length(head)) {
+        comparisons.push(exact::numbers(
+            workload,
+            mode,
+            Metric::FilterInstructions,
+            base,
+            head,
+        ));
+    }
+    comparisons
+}
+
+/// Puts the verdicts on times into the comparisons, all judged together.
+fn judge(
+    comparisons: &mut [Comparison],
+    weighed: &[(usize, Tests)],
+    alpha: f64,
+    two_machines: bool,
+) {
+    let tests: Vec<(f64, f64)> = weighed
+        .iter()
+        .map(|(_, tests)| (tests.regression, tests.no_regression))
+        .collect();
+    for (&(at, _), said) in weighed.iter().zip(decide_on(&tests, alpha)) {
+        let comparison = &mut comparisons[at];
+        let Said {
+            verdict,
+            p_regression,
+            p_no_regression,
+        } = said;
+        comparison.p_regression = Some(p_regression);
+        comparison.p_no_regression = Some(p_no_regression);
+        (comparison.verdict, comparison.reason) = match verdict {
+            _ if two_machines => (Verdict::Inconclusive, "taken on two machines".to_owned()),
+            Some(Verdict::Fail) => (Verdict::Fail, "larger than the threshold".to_owned()),
+            Some(Verdict::Pass) => (Verdict::Pass, "smaller than the threshold".to_owned()),
+            _ => (
+                Verdict::Inconclusive,
+                "the runs allow neither to be said; measure more".to_owned(),
+            ),
+        };
+    }
+}
