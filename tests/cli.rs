@@ -12,27 +12,27 @@ use std::process::{Command, Stdio};
 const REFUSED: [(&[&str], i32, &[&str]); 22] = [
     (
         &["run", "--workload", "make-simm"],
-        FAIL,
+        USAGE,
         &["unknown workload make-simm", "did you mean make-sim"],
     ),
     (
         &["run", "--workload", "getppid", "--modes", "ptrac"],
-        FAIL,
+        USAGE,
         &["unknown mode ptrac", "did you mean ptrace"],
     ),
     (
         &["run", "--workload", "getppid", "--trace", "%fil"],
-        FAIL,
+        USAGE,
         &["%fil", "%file"],
     ),
     (
         &["run", "--workload", "getppid", "--trace", "opemat"],
-        FAIL,
+        USAGE,
         &["opemat", "openat"],
     ),
     (
         &["run", "--workload", "getppid", "--trace", ""],
-        FAIL,
+        USAGE,
         &["--trace"],
     ),
     (
@@ -120,6 +120,12 @@ fn errors_say_what_why_and_what_to_do() {
             );
         }
         assert!(!stderr.contains("panicked"), "{stderr}");
+        let parts: Vec<&str> = stderr.trim_end().split(": ").collect();
+        let twice = parts
+            .iter()
+            .enumerate()
+            .find(|(at, part)| part.len() > 20 && parts[at + 1..].contains(*part));
+        assert_eq!(twice, None, "said twice: {stderr}");
         assert!(
             output.stdout.is_empty(),
             "standard output carries a result only"

@@ -34,7 +34,7 @@ pub(super) struct Args {
 pub(super) struct Judging {
     /// Smallest change of a ratio that is a regression, in percent; the calibrated noise of the
     /// host where that is larger
-    #[arg(long, value_name = "PERCENT", default_value = "1", value_parser = percent)]
+    #[arg(long, value_name = "PERCENT", default_value = "1", allow_negative_numbers = true, value_parser = percent)]
     pub(super) min_effect: f64,
     /// Probability of a false alarm, over all comparisons together
     #[arg(long, value_name = "P", default_value = "0.05", value_parser = probability)]

@@ -16,7 +16,7 @@ use std::process::ExitCode;
 
 /// Measures what each way of tracing Linux system calls costs.
 #[derive(Debug, Parser)]
-#[command(name = "harness", version, max_term_width = 100)]
+#[command(name = "harness", version = env!("HARNESS_VERSION"), max_term_width = 100)]
 struct Cli {
     /// Say on standard error what is being done; twice for more
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
@@ -63,6 +63,8 @@ impl std::fmt::Display for Usage {
 
 impl std::error::Error for Usage {}
 
+/// Exit code for what went wrong.
+const FAILURE: u8 = 1;
 /// Exit code for a wrong command line, as clap has it.
 const USAGE: u8 = 2;
 /// Exit code for a regression.
@@ -93,13 +95,40 @@ pub(crate) fn main() -> ExitCode {
         Ok(Exit::Inconclusive) => ExitCode::from(INCONCLUSIVE),
         Ok(Exit::Signal(signal)) => ExitCode::from(u8::try_from(128 + signal).unwrap_or(1)),
         Err(error) => {
-            complain(&format!("{error:#}"));
-            match error.downcast_ref() {
-                Some(Usage(_)) => ExitCode::from(USAGE),
-                None => ExitCode::FAILURE,
-            }
+            complain(&one_line(&error));
+            ExitCode::from(if is_usage(&error) { USAGE } else { FAILURE })
         }
     }
+}
+
+/// Whether it is the command line that is wrong.
+fn is_usage(error: &anyhow::Error) -> bool {
+    use harness_measure::Error as Measure;
+    let named_wrongly = matches!(
+        error.downcast_ref(),
+        Some(
+            Measure::UnknownMode { .. }
+                | Measure::UnknownWorkload { .. }
+                | Measure::TraceSet { .. }
+                | Measure::NoFilter
+                | Measure::FilterUnused
+        )
+    );
+    named_wrongly || error.is::<Usage>()
+}
+
+/// An error and its causes, without those that the error itself tells of.
+fn one_line(error: &anyhow::Error) -> String {
+    error.chain().fold(String::new(), |line, cause| {
+        let cause = cause.to_string();
+        if line.is_empty() {
+            cause
+        } else if line.contains(&cause) {
+            line
+        } else {
+            format!("{line}: {cause}")
+        }
+    })
 }
 
 /// One line on standard error.

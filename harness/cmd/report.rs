@@ -18,7 +18,8 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
     let directory = RecordDirectory::open(&args.directory)?;
     let record = harness_report::load(&directory)?;
-    harness_report::write_report(&directory, &record)?;
+    // First what does not depend on the directory, which may be on a full disk.
     print(&harness_report::render(&record, args.format.into())?)?;
+    harness_report::write_report(&directory, &record)?;
     Ok(Exit::Fine)
 }

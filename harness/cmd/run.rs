@@ -193,10 +193,11 @@ fn finish(
             )
         }
     };
+    // A sample that failed has been complained of already.
     for row in record
         .results
         .iter()
-        .filter(|row| row.verified == Some(false))
+        .filter(|row| row.verified == Some(false) && row.failed_samples == 0)
     {
         complain(&format!(
             "{} under {} is not verified: {}",
@@ -204,9 +205,6 @@ fn finish(
         ));
     }
     record.state = state;
-    if !finished.samples.is_empty() {
-        print(harness_report::render(record, format)?)?;
-    }
     let written = directory
         .write_record(record)
         .and_then(|()| harness_report::write_report(directory, record));
@@ -217,6 +215,10 @@ fn finish(
             written?;
             complain(&format!("record in {}", directory.path().display()));
         }
+    }
+    // After the record is whole: what cannot be printed is then still there.
+    if !finished.samples.is_empty() {
+        print(harness_report::render(record, format)?)?;
     }
     Ok(exit)
 }

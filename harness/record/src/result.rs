@@ -49,6 +49,15 @@ pub struct ResultRow {
     pub syscalls_reference: Option<u64>,
     /// Context switches per execution, medians.
     pub context_switches: Option<ContextSwitches>,
+    /// Stops per execution with their interval; `None` in records from before it was kept.
+    #[serde(default)]
+    pub stops_distribution: Option<Distribution>,
+    /// Voluntary context switches of the tracer per execution with their interval.
+    #[serde(default)]
+    pub tracer_voluntary_distribution: Option<Distribution>,
+    /// Voluntary context switches of all tracees per execution with their interval.
+    #[serde(default)]
+    pub tracee_voluntary_distribution: Option<Distribution>,
     /// (time under this mode − time under `none`) / `syscalls_reference`, paired;
     /// the time is that of the calls divided by, of the loop or of the whole
     /// execution. The Hodges–Lehmann estimate.

@@ -95,6 +95,9 @@ fn result_row() -> ResultRow {
         syscalls: Some(8),
         traced_events: None,
         syscalls_reference: Some(9),
+        stops_distribution: None,
+        tracer_voluntary_distribution: None,
+        tracee_voluntary_distribution: None,
         context_switches: Some(ContextSwitches {
             tracee_voluntary: 10,
             tracee_involuntary: 11,
@@ -181,6 +184,7 @@ fn record(seed: u64, state: State, words: Vec<String>) -> Record {
                 mode: "ptrace".into(),
                 block: 0,
                 pass: 1,
+                side: None,
             }],
             filters: vec![],
         },
@@ -437,7 +441,7 @@ fn refuses_damaged_samples() {
     check_samples_error(&good.replacen(",ok,", ",maybe,", 1), &["line 2", "maybe"]);
     check_samples_error(
         &good.replacen(",ok,", ",", 1),
-        &["line 2: 34 columns where the header has 35"],
+        &["line 2: 35 columns where the header has 36"],
     );
 }
 

@@ -19,32 +19,27 @@ pub fn render_gate(report: &GateReport, format: Format) -> Result<String, Error>
     }
 }
 
-const HEADER: [&str; 8] = [
-    "workload",
-    "mode",
-    "metric",
-    "base",
-    "head",
-    "change",
-    "could\nsee",
-    "verdict",
-];
-
+/// The columns behind workload and mode.
 fn header(report: &GateReport) -> Vec<String> {
     let level = report
         .comparisons
         .iter()
         .find(|comparison| !comparison.metric.is_exact())
         .and_then(|comparison| Some(comparison.change?.level));
-    let mut header = HEADER.map(str::to_owned).to_vec();
-    if let Some(level) = level {
-        header[5] = format!("change\n[{} interval]", level_text(level));
-    }
-    header
-}
-
-fn rows(report: &GateReport) -> Vec<Vec<String>> {
-    report.comparisons.iter().map(row).collect()
+    let interval = level.map_or_else(
+        || "interval".to_owned(),
+        |level| format!("{} interval", level_text(level)),
+    );
+    let columns = [
+        "metric",
+        "base",
+        "head",
+        "change",
+        &interval,
+        "could see",
+        "verdict",
+    ];
+    columns.map(str::to_owned).to_vec()
 }
 
 fn row(comparison: &Comparison) -> Vec<String> {
@@ -53,13 +48,13 @@ fn row(comparison: &Comparison) -> Vec<String> {
     let detectable = comparison
         .min_detectable_effect
         .filter(|_| !comparison.metric.is_exact());
+    let change = comparison.change;
     vec![
-        comparison.workload.clone(),
-        comparison.mode.clone(),
         comparison.metric.name().replace('_', " "),
         value(comparison.base),
         value(comparison.head),
-        comparison.change.map_or_else(unknown, change_text),
+        change.map_or_else(unknown, |change| percent(change.estimate)),
+        change.and_then(interval_text).unwrap_or_else(unknown),
         detectable.map_or_else(unknown, percent),
         comparison.verdict.name().to_owned(),
     ]
@@ -68,6 +63,7 @@ fn row(comparison: &Comparison) -> Vec<String> {
 fn number(comparison: &Comparison, value: f64) -> String {
     match comparison.metric {
         Metric::Ratio => format!("{value:.3}"),
+        Metric::ContextSwitches => crate::units::count_text(value.round()),
         Metric::FilterExecuted => format!("{value:.2}"),
         _ => crate::units::count_text(value),
     }
@@ -78,17 +74,18 @@ fn percent(fraction: f64) -> String {
     format!("{:+.2} %", fraction * 100.0)
 }
 
+/// The limits of what is no count.
+fn interval_text(change: Change) -> Option<String> {
+    let limits = change.low.zip(change.high);
+    let (low, high) = limits.filter(|_| change.level < 1.0)?;
+    Some(format!("[{:+.2}, {:+.2}]", low * 100.0, high * 100.0))
+}
+
 fn change_text(change: Change) -> String {
     let estimate = percent(change.estimate);
-    if change.level >= 1.0 {
-        return estimate;
-    }
-    match (change.low, change.high) {
-        (Some(low), Some(high)) => {
-            format!("{estimate} [{:+.2}, {:+.2}]", low * 100.0, high * 100.0)
-        }
-        _ => estimate,
-    }
+    interval_text(change).map_or(estimate.clone(), |interval| {
+        format!("{estimate} {interval}")
+    })
 }
 
 /// What the verdict on the whole means, and what was declared.
@@ -173,11 +170,19 @@ fn problems(report: &GateReport) -> Vec<String> {
 
 fn table(report: &GateReport) -> String {
     let mut out = String::new();
-    for line in terminal_table(&header(report), &rows(report)).lines() {
-        out.push_str(line.trim_end());
+    let same = |a: &Comparison, b: &Comparison| (&a.workload, &a.mode) == (&b.workload, &b.mode);
+    for group in report.comparisons.chunk_by(same) {
+        let rows: Vec<_> = group.iter().map(row).collect();
+        out.push_str(&format!(
+            "{} under {}\n\n",
+            group[0].workload, group[0].mode
+        ));
+        for line in terminal_table(&header(report), &rows).lines() {
+            out.push_str(line.trim_end());
+            out.push('\n');
+        }
         out.push('\n');
     }
-    out.push('\n');
     for problem in problems(report) {
         push_wrapped(&mut out, "", &problem);
     }
@@ -192,11 +197,13 @@ fn table(report: &GateReport) -> String {
 
 fn markdown(report: &GateReport) -> String {
     let mut out = format!("### Overhead gate: {}\n\n", report.verdict.name());
-    let header: Vec<String> = header(report)
-        .into_iter()
-        .map(|cell| cell.replace('\n', " "))
-        .collect();
-    push_markdown_table(&mut out, &header, &rows(report));
+    let names = ["workload", "mode"].map(str::to_owned).into_iter();
+    let header: Vec<String> = names.chain(header(report)).collect();
+    let rows = report.comparisons.iter().map(|comparison| {
+        let names = [comparison.workload.clone(), comparison.mode.clone()];
+        names.into_iter().chain(row(comparison)).collect()
+    });
+    push_markdown_table(&mut out, &header, &rows.collect::<Vec<_>>());
     for problem in problems(report) {
         out.push_str(&format!("- **{}**\n", escaped(&problem)));
     }

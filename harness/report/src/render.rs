@@ -85,7 +85,6 @@ fn markdown(record: &Record) -> String {
     for view in views(record) {
         out.push_str(&format!("### {}\n\n", escaped(&view.workload)));
         push_markdown_table(&mut out, &view.header, &view.rows);
-        out.push('\n');
         for problem in &view.problems {
             out.push_str(&format!("- **{}**\n", escaped(problem)));
         }

@@ -6,19 +6,36 @@ use super::palette::{INK, PAPER, colour, light};
 use super::scale::Scale;
 use crate::units::count_text;
 use crate::view::mode_text;
-use harness_record::ResultRow;
+use harness_record::{Distribution, ResultRow};
 use plotters::style::RGBColor;
 use plotters::style::text_anchor::HPos;
 
 const BAR_HEIGHT: i32 = 13;
 
+/// A count with its interval, where it has one.
+#[derive(Clone, Copy)]
+struct Count {
+    median: u64,
+    interval: Option<(f64, f64)>,
+}
+
 /// Stops, voluntary switches of the tracer, and of the tracees.
-fn counts(row: &ResultRow) -> [Option<u64>; 3] {
+fn counts(row: &ResultRow) -> [Option<Count>; 3] {
     let switches = row.context_switches;
+    let count = |median: Option<u64>, distribution: Option<Distribution>| {
+        let interval = distribution.and_then(|counts| counts.low.zip(counts.high));
+        median.map(|median| Count { median, interval })
+    };
     [
-        row.stops.map(|stops| stops.total),
-        switches.map(|switches| switches.tracer_voluntary),
-        switches.map(|switches| switches.tracee_voluntary),
+        count(row.stops.map(|stops| stops.total), row.stops_distribution),
+        count(
+            switches.map(|switches| switches.tracer_voluntary),
+            row.tracer_voluntary_distribution,
+        ),
+        count(
+            switches.map(|switches| switches.tracee_voluntary),
+            row.tracee_voluntary_distribution,
+        ),
     ]
 }
 
@@ -45,14 +62,18 @@ pub(super) fn draw(subject: &Subject) -> Option<(String, String)> {
     let frame = Frame {
         title: title.clone(),
         explanation: "Medians of one run of the workload. A stop hands the tracee to the tracer; \
-                      a voluntary switch is one wait, for the other side or for anything else."
+                      a voluntary switch is one wait, for the other side or for anything else. \
+                      Whiskers: 95 % intervals of the medians, where they are wider than a point."
             .to_string(),
         axis: "number in one run (logarithmic axis: log10(1 + n), so that 0 has a place)"
             .to_string(),
         figures: String::new(),
         // The figures stand at the ends of the bars.
         overhang: FIGURE.width("999,999"),
-        scale: Scale::of_counts(known().map(|count| *count as f64)),
+        scale: Scale::of_counts(known().flat_map(|count| {
+            let high = count.interval.map(|(_, high)| high);
+            [count.median as f64].into_iter().chain(high)
+        })),
         origin: Some(0.0),
         rows: rows
             .iter()
@@ -74,14 +95,19 @@ pub(super) fn draw(subject: &Subject) -> Option<(String, String)> {
         let edge = colour(&row.mode);
         for (at, (count, fill)) in (-1..).zip(counts.iter().zip(fills(edge))) {
             let y = place.y + at * BAR_HEIGHT;
-            let Some(count) = count.map(|count| count as f64) else {
+            let Some(Count { median, interval }) = *count else {
                 canvas.text((place.x(0.0) + 6, y), "unknown", FIGURE, HPos::Left);
                 continue;
             };
-            let (from, to) = ((place.x(0.0), y - 5), (place.x(count), y + 5));
+            let count = median as f64;
+            let (from, mut to) = ((place.x(0.0), y - 5), (place.x(count), y + 5));
             if count > 0.0 {
                 canvas.rectangle(from, to, fill);
                 canvas.outline(from, to, edge);
+            }
+            if let Some((low, high)) = interval.filter(|(low, high)| low < high) {
+                place.at(y).whisker(canvas, low, high);
+                to.0 = to.0.max(place.x(high));
             }
             canvas.text((to.0 + 6, y), &count_text(count), FIGURE, HPos::Left);
         }

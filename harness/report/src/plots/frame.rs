@@ -72,15 +72,23 @@ pub(super) struct Key {
 }
 
 /// The place of one row's marks.
+#[derive(Clone, Copy)]
 pub(super) struct Place {
     left: i32,
     right: i32,
     scale: Scale,
     /// The row's middle.
     pub(super) y: i32,
+    /// Half the height of a whisker's ends.
+    end: i32,
 }
 
 impl Place {
+    /// The place of one of several marks in the row, at another height.
+    pub(super) fn at(&self, y: i32) -> Self {
+        Self { y, end: 4, ..*self }
+    }
+
     /// Where a value lies.
     pub(super) fn x(&self, value: f64) -> i32 {
         let width = f64::from(self.right - self.left);
@@ -99,7 +107,7 @@ impl Place {
         canvas.line((from, self.y), (to, self.y), INK, 2);
         for (end, x) in [(low, from), (high, to)] {
             if self.scale.holds(end) {
-                canvas.line((x, self.y - 8), (x, self.y + 8), INK, 2);
+                canvas.line((x, self.y - self.end), (x, self.y + self.end), INK, 2);
             }
         }
         let beyond = |end, x| !self.scale.holds(end) && self.x(end) == x;
@@ -177,6 +185,7 @@ impl Frame {
             right,
             scale: self.scale,
             y,
+            end: 8,
         };
         for (value, label) in self.scale.ticks() {
             let x = place(0).x(value);

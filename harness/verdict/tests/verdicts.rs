@@ -1,0 +1,173 @@
+//! Observations, self-comparisons and comparisons of records on made-up samples,
+//! whose true change is known.
+
+use harness_record::{Sample, SampleStatus, Side, TimeMeasure};
+use harness_stats::random::Rng;
+use harness_verdict::evidence::weigh;
+use harness_verdict::floor::{Design, in_order, with_itself};
+use harness_verdict::observe::{Scope, context_switches, dropped, ratios};
+
+const BLOCKS: u32 = 20;
+
+/// A sample that took `wall_ns`.
+fn sample(block: u32, pass: u32, side: Side, mode: &str, wall_ns: f64) -> Sample {
+    Sample {
+        index: 0,
+        workload: "w".to_owned(),
+        mode: mode.to_owned(),
+        block,
+        pass,
+        status: SampleStatus::Ok,
+        error: None,
+        executions: 2,
+        exit_code: Some(0),
+        signal: None,
+        wall_ns: wall_ns.round() as u64,
+        loop_ns: None,
+        user_ns: 0,
+        sys_ns: 0,
+        tracer_user_ns: 0,
+        tracer_sys_ns: 0,
+        tracee_voluntary: 1000,
+        tracee_involuntary: 0,
+        tracer_voluntary: 1000,
+        tracer_involuntary: 0,
+        stops_total: Some(10),
+        stops_syscall_enter: Some(0),
+        stops_syscall_exit: Some(0),
+        stops_seccomp: Some(0),
+        stops_event: Some(0),
+        stops_signal: Some(0),
+        stops_group: Some(0),
+        syscalls: None,
+        traced_events: None,
+        tracees: Some(1),
+        max_rss_kib: 0,
+        env_padding_bytes: 0,
+        steal_ns: Some(0),
+        cpu_pressure_ns: None,
+        started_ns: 0,
+        side: Some(side),
+    }
+}
+
+/// Blocks under a machine whose speed drifts by `drift` in all and jitters by
+/// about 1 %; head costs `factor` of base.
+fn measured(factor: f64, drift: f64, seed: u64) -> Vec<Sample> {
+    let mut rng = Rng::new(seed);
+    let total = f64::from(BLOCKS * 8);
+    let mut samples: Vec<Sample> = Vec::new();
+    for block in 0..BLOCKS {
+        let mut arms = [
+            ("none", Side::Base, 1.0),
+            ("none", Side::Head, 1.0),
+            ("ptrace", Side::Base, 60.0),
+            ("ptrace", Side::Head, 60.0 * factor),
+        ];
+        rng.shuffle(&mut arms);
+        for pass in 0..2 {
+            for (mode, side, cost) in arms {
+                let at = samples.len() as f64 / total;
+                let jitter = 0.99 + rng.below(2001) as f64 / 100_000.0;
+                let wall = 1e6 * cost * (1.0 + drift * at) * jitter;
+                let mut sample = sample(block, 2 * block + pass, side, mode, wall);
+                sample.index = samples.len() as u64;
+                samples.push(sample);
+            }
+            arms.reverse();
+        }
+    }
+    samples
+}
+
+fn scope() -> Scope<'static> {
+    Scope {
+        workload: "w",
+        mode: "ptrace",
+        of: TimeMeasure::WallNs,
+        blocks: 0..BLOCKS,
+        max_steal: 0.05,
+    }
+}
+
+/// A change of 5 % is seen as such, whatever the drift, and none is seen as none.
+#[test]
+fn the_change_is_found_through_a_drift() {
+    for (factor, drift) in [(1.05, 0.0), (1.05, 0.5), (1.0, 0.5), (0.9, -0.3)] {
+        let observations = ratios(&measured(factor, drift, 3), &scope());
+        assert_eq!(observations.change.len(), BLOCKS as usize);
+        let evidence = weigh(&observations, 0.01, 0.05).unwrap();
+        let off = evidence.change.estimate - (factor - 1.0);
+        assert!(off.abs() < 0.006, "{factor}, {drift}: {evidence:?}");
+        assert!((evidence.base - 60.0).abs() < 1.0, "{evidence:?}");
+        let is_regression = factor > 1.01;
+        assert_eq!(evidence.p_regression < 0.01, is_regression, "{evidence:?}");
+        assert_eq!(
+            evidence.p_no_regression < 0.01,
+            !is_regression,
+            "{evidence:?}"
+        );
+        let detectable = evidence.min_detectable_effect.unwrap();
+        assert!(detectable > 0.01 && detectable < 0.03, "{detectable}");
+    }
+}
+
+#[test]
+fn blocks_that_are_not_whole_or_disturbed_are_no_observations() {
+    let mut samples = measured(1.0, 0.0, 1);
+    samples[0].status = SampleStatus::Failed;
+    samples[9].steal_ns = Some(u64::MAX / 1024);
+    assert_eq!(dropped(&samples, "w", 0.05), [1]);
+    assert_eq!(ratios(&samples, &scope()).change.len(), BLOCKS as usize - 2);
+    let loops = Scope {
+        of: TimeMeasure::LoopNs,
+        ..scope()
+    };
+    assert!(
+        ratios(&samples, &loops).change.is_empty(),
+        "no loop was timed"
+    );
+}
+
+#[test]
+fn few_switches_are_not_compared() {
+    let mut samples = measured(1.0, 0.0, 1);
+    assert_eq!(
+        context_switches(&samples, &scope()).change.len(),
+        BLOCKS as usize
+    );
+    for sample in &mut samples {
+        (sample.tracee_voluntary, sample.tracer_voluntary) = (50, 50);
+    }
+    assert!(context_switches(&samples, &scope()).change.is_empty());
+}
+
+/// On one binary under a drifting machine, a blocked order is deceived, and the
+/// random order with its reverse is not.
+#[test]
+fn the_order_decides_what_a_drift_does() {
+    let mut different = Design::ALL.map(|_| 0);
+    for seed in 0..100 {
+        let samples = measured(1.0, 0.05, seed);
+        let samples = in_order(&samples, "w", "ptrace");
+        for (count, design) in different.iter_mut().zip(Design::ALL) {
+            let called = design.calls_different(&samples, TimeMeasure::WallNs, 0.05);
+            *count += u32::from(called.unwrap());
+        }
+    }
+    let [blocked, _, randomised] = different;
+    assert!(blocked > 90, "{different:?}");
+    assert!(randomised <= 12, "{different:?}");
+}
+
+#[test]
+fn the_floor_is_about_the_noise() {
+    let observations = ratios(&measured(1.0, 0.1, 5), &scope());
+    let noise = with_itself(&observations, 10, 0.05).unwrap();
+    assert_eq!(noise.comparisons, 2);
+    assert!(noise.floor > 0.0 && noise.floor < 0.01, "{noise:?}");
+    assert!(
+        with_itself(&observations, 30, 0.05).is_err(),
+        "no comparison fits"
+    );
+}

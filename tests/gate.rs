@@ -1,0 +1,284 @@
+//! `harness gate`, `compare` and `calibrate` through the command line: verdicts,
+//! exit codes, and what is said of input that allows none.
+
+mod common;
+
+use common::{FAIL, Harness, USAGE, text};
+use serde_json::Value;
+
+const OWN: &str = env!("CARGO_BIN_EXE_harness");
+
+/// A short comparison of the harness with itself.
+const SHORT: [&str; 12] = [
+    "--workload",
+    "getppid",
+    "--modes",
+    "ptrace,seccomp-linear",
+    "--operations",
+    "200",
+    "--max-blocks",
+    "6",
+    "--format",
+    "json",
+    "--max-steal",
+    "1000",
+];
+
+fn json(bytes: &[u8]) -> Value {
+    serde_json::from_slice(bytes).expect("JSON on standard output")
+}
+
+fn comparison<'a>(report: &'a Value, mode: &str, metric: &str) -> &'a Value {
+    let comparisons = report["comparisons"].as_array().expect("comparisons");
+    comparisons
+        .iter()
+        .find(|one| one["mode"] == mode && one["metric"] == metric)
+        .unwrap_or_else(|| panic!("no {metric} under {mode}: {report:#}"))
+}
+
+/// Counts of a harness and itself are the same; times have the fields that
+/// scripts read, whatever a loaded machine makes of them.
+#[test]
+fn a_harness_has_the_counts_that_it_has() {
+    let harness = Harness::new();
+    let bins = ["gate", "--base-bin", OWN, "--head-bin", OWN];
+    let words = [&bins[..], &SHORT, &["--output", "out"]].concat();
+    let output = harness.output(&words);
+    let stderr = text(&output.stderr);
+    let report = json(&output.stdout);
+    let failed = report["verdict"] == "fail";
+    assert_eq!(
+        output.status.code(),
+        Some(if failed { 3 } else { 0 }),
+        "{stderr}"
+    );
+    for (mode, metric) in [
+        ("ptrace", "stops"),
+        ("ptrace", "syscalls"),
+        ("ptrace", "traced_events"),
+        ("seccomp-linear", "stops"),
+        ("seccomp-linear", "filter_instructions"),
+        ("seccomp-linear", "filter_executed"),
+    ] {
+        let counts = comparison(&report, mode, metric);
+        assert_eq!(counts["verdict"], "pass", "{counts:#}");
+        assert_eq!(counts["change"]["estimate"], 0.0, "{counts:#}");
+        assert_eq!(counts["base"], counts["head"], "{counts:#}");
+    }
+    for mode in ["ptrace", "seccomp-linear"] {
+        let ratio = comparison(&report, mode, "ratio");
+        assert_eq!(ratio["workload"], "getppid");
+        assert_eq!(ratio["observations"], 6, "{ratio:#}");
+        assert!(ratio["base"].as_f64().unwrap() > 1.0, "{ratio:#}");
+        assert!(ratio["min_detectable_effect"].is_f64(), "{ratio:#}");
+        let change = &ratio["change"];
+        let [low, high] = ["low", "high"].map(|limit| change[limit].as_f64().unwrap());
+        assert!(low <= high && change["level"] == 0.95, "{change:#}");
+    }
+    let kept = std::fs::read(harness.directory().join("out/gate.json")).expect("gate.json");
+    assert_eq!(json(&kept), report);
+    let samples = std::fs::read_to_string(harness.directory().join("out/samples.csv")).unwrap();
+    // Header; three modes under both, twice a block.
+    assert!(samples.lines().count() > 6 * 12, "{samples}");
+}
+
+#[test]
+fn records_are_compared_by_ratio_and_count() {
+    let harness = Harness::new();
+    for (record, trace) in [("a", "getppid"), ("b", "getppid"), ("c", "all")] {
+        harness.record(&[
+            "--workload",
+            "getppid",
+            "--modes",
+            "none,ptrace",
+            "--operations",
+            "200",
+            "--runs",
+            "6",
+            "--trace",
+            trace,
+            "--output",
+            record,
+        ]);
+    }
+    let compared = json(&harness.stdout(&["compare", "a", "b", "--format", "json"]));
+    let ratio = comparison(&compared, "ptrace", "ratio");
+    assert_eq!(ratio["observations"], 6);
+    assert!(ratio["p_regression"].is_f64() && ratio["p_no_regression"].is_f64());
+    assert_eq!(comparison(&compared, "ptrace", "stops")["verdict"], "pass");
+    let gated = harness.output(&["gate", "--baseline", "a", "--record", "b"]);
+    assert!(
+        matches!(gated.status.code(), Some(0 | 3)),
+        "{}",
+        text(&gated.stderr)
+    );
+
+    // Fewer stops in base: more in head is a regression, exactly.
+    let path = harness.directory().join("a/samples.csv");
+    let samples = std::fs::read_to_string(&path).unwrap();
+    let header: Vec<&str> = samples.lines().next().unwrap().split(',').collect();
+    let at = header
+        .iter()
+        .position(|name| *name == "stops_total")
+        .unwrap();
+    let fewer = samples.lines().map(|line| {
+        let mut cells: Vec<String> = line.split(',').map(str::to_owned).collect();
+        if cells[2] == "ptrace" {
+            cells[at] = (cells[at].parse::<u64>().unwrap() - 64).to_string();
+        }
+        cells.join(",") + "\n"
+    });
+    std::fs::write(&path, fewer.collect::<String>()).unwrap();
+    let gated = harness.output(&[
+        "gate",
+        "--baseline",
+        "a",
+        "--record",
+        "b",
+        "--format",
+        "json",
+    ]);
+    assert_eq!(gated.status.code(), Some(3), "{}", text(&gated.stderr));
+    assert_eq!(
+        comparison(&json(&gated.stdout), "ptrace", "stops")["verdict"],
+        "fail"
+    );
+
+    // Another trace set is another question.
+    let unlike = harness.output(&["compare", "b", "c"]);
+    assert_eq!(unlike.status.code(), Some(FAIL));
+    assert!(text(&unlike.stderr).contains("trace set getppid in base and all in head"));
+
+    // Another kernel: no verdict on times, and it is said.
+    let path = harness.directory().join("b/run.json");
+    let run = std::fs::read_to_string(&path).unwrap();
+    let mut run: Value = serde_json::from_str(&run).unwrap();
+    run["environment"]["kernel_release"] = "3.10.0".into();
+    std::fs::write(&path, run.to_string()).unwrap();
+    let other = json(&harness.stdout(&["compare", "a", "b", "--format", "json"]));
+    assert_eq!(
+        comparison(&other, "ptrace", "ratio")["verdict"],
+        "inconclusive"
+    );
+    assert!(other["warnings"][0].as_str().unwrap().contains("3.10.0"));
+
+    // Without runs there is no verdict on times.
+    let header = samples.lines().next().unwrap().to_owned() + "\n";
+    std::fs::write(harness.directory().join("b/samples.csv"), header).unwrap();
+    let nothing = harness.output(&["compare", "a", "b"]);
+    assert!(
+        !text(&nothing.stdout).contains("pass"),
+        "{}",
+        text(&nothing.stdout)
+    );
+}
+
+#[test]
+fn a_calibration_is_kept_for_this_host() {
+    let harness = Harness::new();
+    let words = [
+        "calibrate",
+        "--workload",
+        "getppid",
+        "--modes",
+        "ptrace",
+        "--operations",
+        "200",
+        "--repeats",
+        "1",
+        "--blocks",
+        "6",
+        "--max-steal",
+        "1000",
+        "--output",
+        "c.json",
+    ];
+    let printed = harness.stdout(&words);
+    for part in ["floor", "called different", "blocked"] {
+        assert!(text(&printed).contains(part), "{}", text(&printed));
+    }
+    let kept = std::fs::read(harness.directory().join("c.json")).expect("the calibration");
+    let mut kept = json(&kept);
+    assert!(kept["floors"][0]["floor"].as_f64().unwrap() >= 0.0);
+    assert_eq!(kept["floors"][0]["comparisons"], 1);
+
+    // One of another host is not used, and that is said.
+    kept["fingerprint"]["host"] = "elsewhere".into();
+    harness.write("other.json", kept.to_string().as_bytes());
+    let bins = [
+        "gate",
+        "--base-bin",
+        OWN,
+        "--head-bin",
+        OWN,
+        "--calibration",
+        "other.json",
+    ];
+    let shortest = ["--modes", "ptrace", "--max-blocks", "1", "--format", "json"];
+    let output = harness.output(&[&bins[..], &shortest].concat());
+    let warnings = json(&output.stdout)["warnings"].to_string();
+    assert!(warnings.contains("elsewhere"), "{warnings}");
+}
+
+#[test]
+fn input_that_allows_no_verdict_is_refused() {
+    let harness = Harness::new();
+    harness.write("cut.json", b"{\"schema_version\": 1, \"harness\"");
+    harness.write("future.json", b"{\"schema_version\": 99}");
+    let gate = |more: &[&str]| {
+        let bins = ["gate", "--base-bin", OWN, "--head-bin", OWN];
+        harness.output(&[&bins[..], more].concat())
+    };
+    let cases = [
+        (harness.output(&["gate"]), USAGE, "--base-bin"),
+        (
+            harness.output(&["gate", "--base-bin", OWN]),
+            USAGE,
+            "--head-bin",
+        ),
+        (
+            harness.output(&["gate", "--baseline", "x"]),
+            USAGE,
+            "--record",
+        ),
+        (
+            harness.output(&["gate", "--base-bin", "/no/such", "--head-bin", OWN]),
+            FAIL,
+            "give the path of a harness binary",
+        ),
+        (
+            harness.output(&["gate", "--base-bin", "/bin/true", "--head-bin", OWN]),
+            FAIL,
+            "it is no harness",
+        ),
+        (
+            gate(&["--workload", "getpid"]),
+            USAGE,
+            "did you mean getppid",
+        ),
+        (gate(&["--modes", "ptrac"]), USAGE, "did you mean ptrace"),
+        (gate(&["--min-effect", "-1"]), USAGE, "--min-effect"),
+        (gate(&["--min-effect", "NaN"]), USAGE, "from 0 to 1000"),
+        (gate(&["--alpha", "1"]), USAGE, "between 0 and 1"),
+        (gate(&["--max-blocks", "0"]), USAGE, "--max-blocks"),
+        (gate(&["--calibration", "cut.json"]), FAIL, "truncated"),
+        (gate(&["--calibration", "future.json"]), FAIL, "version 99"),
+        (gate(&["--calibration", "none.json"]), FAIL, "none.json"),
+        (
+            harness.output(&["compare", "a", "b"]),
+            FAIL,
+            "check the path",
+        ),
+        (
+            harness.output(&["calibrate", "--blocks", "5"]),
+            USAGE,
+            "--blocks",
+        ),
+    ];
+    for (output, code, part) in cases {
+        let stderr = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(code), "{part}: {stderr}");
+        assert!(stderr.contains(part), "{part} is not in: {stderr}");
+        assert!(output.stdout.is_empty(), "{part}");
+    }
+}
