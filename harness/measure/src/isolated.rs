@@ -20,7 +20,7 @@ use std::fs::File;
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::os::fd::AsFd;
 use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitCode, Stdio};
 
 /// The hidden word.
@@ -151,13 +151,13 @@ impl Stops {
 
 type Outcome = Result<Done, String>;
 
-/// Takes one sample.
+/// Takes one sample with the harness's binary `harness`.
 ///
 /// # Errors
 /// [`Error::Isolated`] where the run could not be made, [`Error::Interrupted`];
 /// no process of the run is left then.
-pub(crate) fn run(spec: &Spec, termination: &Termination) -> Result<Done, Error> {
-    let mut child = spawn()?;
+pub(crate) fn run(harness: &Path, spec: &Spec, termination: &Termination) -> Result<Done, Error> {
+    let mut child = spawn(harness)?;
     let result = exchange(&mut child, spec, termination);
     if result.is_err() {
         // Its tracees die with it; untraced ones become ours and die here.
@@ -176,13 +176,16 @@ pub(crate) fn run(spec: &Spec, termination: &Termination) -> Result<Done, Error>
     Err(Error::Isolated(format!("its process ended early ({end})")))
 }
 
-fn spawn() -> Result<Child, Error> {
-    let own = std::env::current_exe();
-    let own = own.map_err(|source| Error::Io {
+/// The harness's own binary, which takes the samples.
+pub(crate) fn own_binary() -> Result<PathBuf, Error> {
+    std::env::current_exe().map_err(|source| Error::Io {
         operation: "cannot find the harness's own binary".to_owned(),
         source,
-    })?;
-    Command::new(&own)
+    })
+}
+
+fn spawn(harness: &Path) -> Result<Child, Error> {
+    Command::new(harness)
         .arg(WORD)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -190,7 +193,7 @@ fn spawn() -> Result<Child, Error> {
         .process_group(0)
         .spawn()
         .map_err(|source| Error::Io {
-            operation: format!("cannot execute {}", own.display()),
+            operation: format!("cannot execute {}", harness.display()),
             source,
         })
 }

@@ -3,11 +3,13 @@
 //!
 //! The way: `subject` turns names into what can be executed, `order` makes the
 //! blocks, `session` plans, `runs` takes a sample for each slot of the plan
-//! through `isolated`, `verify` decides whether it counts.
+//! through `isolated`, `verify` decides whether it counts. `loop_timer` enters the
+//! same way below the plan.
 
 pub mod environment;
 mod hook;
 pub mod isolated;
+mod loop_timer;
 mod order;
 mod pressure;
 mod progress;
@@ -18,6 +20,7 @@ mod startup;
 mod subject;
 mod verify;
 
+pub use loop_timer::LoopTimer;
 pub use request::{Request, Target};
 pub use session::{Finished, Session};
 

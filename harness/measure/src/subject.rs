@@ -8,6 +8,7 @@ use harness_record::{Pin, WorkloadPlan};
 use harness_syscalls::{Abi, Table, TraceSet};
 use harness_workloads::{Parameters, Processes, Statement, Workload};
 use std::ffi::{OsStr, OsString};
+use std::path::Path;
 
 /// Something to execute, with what is expected of it.
 pub(crate) struct Subject {
@@ -34,22 +35,13 @@ pub(crate) fn find(name: &str) -> Result<&'static dyn Workload, Error> {
     })
 }
 
-/// The harness's own binary and the words that turn it into a workload.
-pub(crate) fn own_program(
-    name: &str,
-    options: Vec<String>,
-) -> Result<(OsString, Vec<OsString>), Error> {
-    let own = std::env::current_exe();
-    let own = own.map_err(|source| Error::Io {
-        operation: "cannot find the harness's own binary".to_owned(),
-        source,
-    })?;
+/// The words that turn the harness's binary into a workload.
+pub(crate) fn own_words(name: &str, options: Vec<String>) -> Vec<OsString> {
     let words = ["harness", harness_workloads::HIDDEN_WORD, name].map(OsString::from);
-    let arguments = words
+    words
         .into_iter()
         .chain(options.into_iter().map(OsString::from))
-        .collect();
-    Ok((own.into_os_string(), arguments))
+        .collect()
 }
 
 impl Subject {
@@ -58,15 +50,16 @@ impl Subject {
         matches!(target, Target::Workload(_))
     }
 
-    /// Prepares a target. `startup` is what one program image costs in calls,
-    /// where that could be measured.
+    /// Prepares a target. The workloads are in the binary `harness`; `startup`
+    /// is what one program image of it costs in calls, where that could be measured.
     pub(crate) fn new(
         target: &Target,
         request: &Request,
+        harness: &Path,
         startup: Option<&Calls>,
     ) -> Result<Self, Error> {
         match target {
-            Target::Workload(name) => Self::workload(find(name)?, request, startup),
+            Target::Workload(name) => Self::workload(find(name)?, request, harness, startup),
             Target::Command(words) => Self::command(words, request),
         }
     }
@@ -74,6 +67,7 @@ impl Subject {
     fn workload(
         workload: &'static dyn Workload,
         request: &Request,
+        harness: &Path,
         startup: Option<&Calls>,
     ) -> Result<Self, Error> {
         let parameters = Parameters {
@@ -87,7 +81,7 @@ impl Subject {
         if workload.times_itself() {
             options.extend(["--report-fd".to_owned(), REPORT_FD.to_string()]);
         }
-        let (program, arguments) = own_program(workload.name(), options)?;
+        let arguments = own_words(workload.name(), options);
         let (trace, set) = trace_set(request, workload.default_trace())?;
         let single_process = workload.processes() == Processes::Single;
         let calls = startup.map(|startup| startup::all_calls(&statement, startup));
@@ -110,7 +104,7 @@ impl Subject {
         };
         Ok(Self {
             plan,
-            program,
+            program: harness.into(),
             arguments,
             own: true,
         })
