@@ -5,17 +5,34 @@ use harness_stats::median;
 use harness_sys::probe_calls::{Idle, in_child};
 use harness_sys::seccomp::{self, SockFilter};
 use std::sync::atomic::Ordering;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// ENOSYS of errno(3): what a call to be traced fails with where there is no tracer.
 pub(crate) const NO_TRACER: i32 = 38;
 
 const CHUNKS: usize = 9;
-const CALLS: u32 = 2_000;
+const CALLS: u64 = 2_000;
 
-/// Times a call in a child of its own under a filter, or without one: nanoseconds a call, the median of
-/// some chunks; and the error it failed with, 0 for none.
+/// Times a call under a filter, or without one: nanoseconds a call, the median of some chunks; and the
+/// error it failed with, 0 for none.
 pub(crate) fn time(program: Option<&Program>, call: Idle) -> (f64, i32) {
+    let (chunks, error) = chunks(program, call, CHUNKS, CALLS);
+    let chunks: Vec<f64> = chunks
+        .into_iter()
+        .map(|nanoseconds| nanoseconds as f64 / CALLS as f64)
+        .collect();
+    let estimate = median(&chunks, 0.95).expect("finite numbers").estimate;
+    (estimate, error)
+}
+
+/// Times so many calls under a filter together.
+pub(crate) fn total(program: &Program, call: Idle, calls: u64) -> (Duration, i32) {
+    let (chunks, error) = chunks(Some(program), call, 1, calls);
+    (Duration::from_nanos(chunks[0]), error)
+}
+
+/// Nanoseconds of each of some chunks of calls, made in a child of its own, and the error.
+fn chunks(program: Option<&Program>, call: Idle, chunks: usize, calls: u64) -> (Vec<u64>, i32) {
     let filter: Option<Vec<SockFilter>> = program.map(|program| {
         let insns = program.instructions().iter();
         insns
@@ -28,7 +45,7 @@ pub(crate) fn time(program: Option<&Program>, call: Idle) -> (f64, i32) {
             .collect()
     });
     // The clock is read without a call (vdso(7)); where it is not, the child says so by its end.
-    let words = in_child(CHUNKS + 1, |words| {
+    let words = in_child(chunks + 1, |words| {
         if let Some(filter) = &filter {
             seccomp::set_no_new_privs()?;
             seccomp::install(filter)?;
@@ -37,7 +54,7 @@ pub(crate) fn time(program: Option<&Program>, call: Idle) -> (f64, i32) {
         words[0].store(u64::from(error.unsigned_abs()), Ordering::Relaxed);
         for word in &words[1..] {
             let start = Instant::now();
-            for _ in 0..CALLS {
+            for _ in 0..calls {
                 let _ = call.call();
             }
             let nanoseconds = u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX);
@@ -45,11 +62,7 @@ pub(crate) fn time(program: Option<&Program>, call: Idle) -> (f64, i32) {
         }
         Ok(())
     });
-    let words = words.unwrap_or_else(|error| panic!("{}: {error}", call.name()));
-    let chunks: Vec<f64> = words[1..]
-        .iter()
-        .map(|&nanoseconds| nanoseconds as f64 / f64::from(CALLS))
-        .collect();
-    let estimate = median(&chunks, 0.95).expect("finite numbers").estimate;
-    (estimate, i32::try_from(words[0]).expect("an error"))
+    let mut words = words.unwrap_or_else(|error| panic!("{}: {error}", call.name()));
+    let error = i32::try_from(words.remove(0)).expect("an error");
+    (words, error)
 }

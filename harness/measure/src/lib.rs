@@ -4,12 +4,14 @@
 //! The way: `subject` turns names into what can be executed, `order` makes the
 //! blocks, `session` plans, `runs` takes a sample for each slot of the plan
 //! through `isolated`, `verify` decides whether it counts. `gate` does the same
-//! with two harnesses, and as many blocks as a verdict needs.
+//! with two harnesses, and as many blocks as a verdict needs; `loop_timer` enters
+//! below the plan.
 
 pub mod environment;
 pub mod gate;
 mod hook;
 pub mod isolated;
+mod loop_timer;
 mod order;
 mod pressure;
 mod progress;
@@ -20,6 +22,7 @@ mod startup;
 mod subject;
 mod verify;
 
+pub use loop_timer::LoopTimer;
 pub use request::{Request, Target};
 pub use session::{Finished, Session};
 

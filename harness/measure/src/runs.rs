@@ -21,7 +21,7 @@ const SHORTEST_LOOP_NS: u64 = 100_000_000;
 const MOST_EXECUTIONS: u64 = 64;
 /// Upper end of the environment's random padding, bytes: a page, over which the
 /// initial stack moves.
-const MOST_PADDING: u64 = 4096;
+pub(crate) const MOST_PADDING: u64 = 4096;
 
 /// Keeps the padding's random numbers apart from those of the order.
 const PADDING_STREAM: u64 = 0x7061_6464_696e_6721;

@@ -1,6 +1,6 @@
 //! Plans a measurement: checks everything that can be checked before the first run.
 
-use crate::isolated::{Binaries, Processors};
+use crate::isolated::{self, Binaries, Processors};
 use crate::request::Request;
 use crate::runs::Runs;
 use crate::subject::Subject;
@@ -47,15 +47,16 @@ impl Session {
         };
         process::become_subreaper().map_err(|errno| io(errno.into()))?;
         let modes = choose_modes(request.modes.as_deref(), request.filter.as_ref())?;
+        let own = isolated::own_binary()?;
         let startup = if request.targets.iter().any(Subject::has_statement) {
-            startup::measure(termination)?
+            startup::measure(&own, termination)?
         } else {
             None
         };
         let subjects = request
             .targets
             .iter()
-            .map(|target| Subject::new(target, &request, startup.as_ref()));
+            .map(|target| Subject::new(target, &request, &own, startup.as_ref()));
         let subjects: Vec<Subject> = subjects.collect::<Result<_, _>>()?;
         let mut rng = Rng::new(request.seed);
         let available: Vec<&str> = modes
@@ -149,7 +150,7 @@ impl Session {
 }
 
 /// The modes asked for, or all; one asked for by name must be able to run.
-fn choose_modes(
+pub(crate) fn choose_modes(
     names: Option<&[String]>,
     file: Option<&SeccompFile>,
 ) -> Result<Vec<ModePlan>, Error> {

@@ -10,22 +10,23 @@ use crate::subject;
 use harness_sys::signals::Termination;
 use harness_workloads::Statement;
 use std::collections::BTreeMap;
+use std::path::Path;
 
 /// Calls by native name.
 pub(crate) type Calls = BTreeMap<String, u64>;
 
-/// Traces the workload that does nothing; `None` where mode `ptrace` cannot run.
-pub(crate) fn measure(termination: &Termination) -> Result<Option<Calls>, Error> {
+/// Traces the workload of the binary `harness` that does nothing; `None` where
+/// mode `ptrace` cannot run.
+pub(crate) fn measure(harness: &Path, termination: &Termination) -> Result<Option<Calls>, Error> {
     let countable = harness_mode::find("ptrace", None).is_some_and(|mode| mode.check().is_ok());
     if !countable {
         return Ok(None);
     }
-    let (program, arguments) = subject::own_program("noop", Vec::new())?;
     let spec = Spec {
         mode: "ptrace".to_owned(),
         trace: "all".to_owned(),
-        program,
-        arguments,
+        program: harness.into(),
+        arguments: subject::own_words("noop", Vec::new()),
         directory: None,
         environment_padding: 0,
         processors: Processors::default(),
@@ -35,7 +36,7 @@ pub(crate) fn measure(termination: &Termination) -> Result<Option<Calls>, Error>
         filter: None,
         describe_filter: false,
     };
-    let done = isolated::run(&isolated::own_binary()?, &spec, termination)?;
+    let done = isolated::run(harness, &spec, termination)?;
     match done.exit_code {
         Some(0) => Ok(Some(done.calls)),
         _ => Err(Error::Isolated(format!(

@@ -1,6 +1,6 @@
 //! What is executed: a workload of the harness's own, or a command.
 
-use crate::isolated::{self, REPORT_FD};
+use crate::isolated::REPORT_FD;
 use crate::request::{Request, Target};
 use crate::startup::{self, Calls};
 use crate::{Error, nearest};
@@ -8,6 +8,7 @@ use harness_record::{Pin, WorkloadPlan};
 use harness_syscalls::{Abi, Table, TraceSet};
 use harness_workloads::{Parameters, Processes, Statement, Workload};
 use std::ffi::{OsStr, OsString};
+use std::path::Path;
 
 /// Something to execute, with what is expected of it.
 pub(crate) struct Subject {
@@ -37,18 +38,13 @@ pub(crate) fn find(name: &str) -> Result<&'static dyn Workload, Error> {
     })
 }
 
-/// The harness's own binary and the words that turn it into a workload.
-pub(crate) fn own_program(
-    name: &str,
-    options: Vec<String>,
-) -> Result<(OsString, Vec<OsString>), Error> {
-    let own = isolated::own_binary()?;
+/// The words that turn the harness's binary into a workload.
+pub(crate) fn own_words(name: &str, options: Vec<String>) -> Vec<OsString> {
     let words = ["harness", harness_workloads::HIDDEN_WORD, name].map(OsString::from);
-    let arguments = words
+    words
         .into_iter()
         .chain(options.into_iter().map(OsString::from))
-        .collect();
-    Ok((own.into_os_string(), arguments))
+        .collect()
 }
 
 impl Subject {
@@ -57,15 +53,16 @@ impl Subject {
         matches!(target, Target::Workload(_))
     }
 
-    /// Prepares a target. `startup` is what one program image costs in calls,
-    /// where that could be measured.
+    /// Prepares a target. The workloads are in the binary `harness`; `startup`
+    /// is what one program image of it costs in calls, where that could be measured.
     pub(crate) fn new(
         target: &Target,
         request: &Request,
+        harness: &Path,
         startup: Option<&Calls>,
     ) -> Result<Self, Error> {
         match target {
-            Target::Workload(name) => Self::workload(find(name)?, request, startup),
+            Target::Workload(name) => Self::workload(find(name)?, request, harness, startup),
             Target::Command(words) => Self::command(words, request),
         }
     }
@@ -73,6 +70,7 @@ impl Subject {
     fn workload(
         workload: &'static dyn Workload,
         request: &Request,
+        harness: &Path,
         startup: Option<&Calls>,
     ) -> Result<Self, Error> {
         let mut parameters = Parameters {
@@ -91,7 +89,7 @@ impl Subject {
         if workload.times_itself() {
             options.extend(["--report-fd".to_owned(), REPORT_FD.to_string()]);
         }
-        let (program, arguments) = own_program(workload.name(), options)?;
+        let arguments = own_words(workload.name(), options);
         let (trace, set) = trace_set(request, workload.default_trace())?;
         let single_process = workload.processes() == Processes::Single;
         let calls = startup.map(|startup| startup::all_calls(&statement, startup));
@@ -114,7 +112,7 @@ impl Subject {
         };
         Ok(Self {
             plan,
-            program,
+            program: harness.into(),
             arguments,
             own: true,
         })

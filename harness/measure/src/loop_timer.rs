@@ -1,0 +1,115 @@
+//! Loop times for a benchmark that plans and estimates by itself, as those of
+//! Criterion do: samples are taken and verified as in a session, and recorded
+//! nowhere.
+
+use crate::isolated::{self, Processors, Spec};
+use crate::request::{Request, Size, Target};
+use crate::runs::MOST_PADDING;
+use crate::session::{allowed_processors, choose_modes};
+use crate::startup::{self, Calls};
+use crate::subject::Subject;
+use crate::{Error, verify};
+use harness_mode::Mode;
+use harness_record::Hooks;
+use harness_stats::random::Rng;
+use harness_sys::process;
+use harness_sys::signals::Termination;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// A workload that times its own loop, under one mode.
+pub struct LoopTimer<'a> {
+    harness: PathBuf,
+    request: Request,
+    mode: String,
+    startup: Option<Calls>,
+    rng: Rng,
+    termination: &'a Termination,
+}
+
+impl<'a> LoopTimer<'a> {
+    /// Prepares `workload` under `mode`, with the workload's own trace set and
+    /// pinning. The binary `harness` is the workload, and takes the samples.
+    /// Runs the workload that does nothing, and the probes of the mode; the
+    /// process must have a single thread.
+    ///
+    /// # Errors
+    /// [`Error`]: what cannot be measured, and why.
+    pub fn new(
+        harness: impl Into<PathBuf>,
+        workload: &str,
+        mode: &str,
+        termination: &'a Termination,
+    ) -> Result<Self, Error> {
+        let harness = harness.into();
+        // An orphan of a run that had to be killed must come here to be killed too.
+        process::become_subreaper().map_err(|errno| Error::Io {
+            operation: "prctl(PR_SET_CHILD_SUBREAPER)".to_owned(),
+            source: errno.into(),
+        })?;
+        let mode = mode.to_owned();
+        choose_modes(Some(std::slice::from_ref(&mode)), None)?;
+        Ok(Self {
+            request: Request {
+                targets: vec![Target::Workload(workload.to_owned())],
+                modes: Some(vec![mode.clone()]),
+                filter: None,
+                trace: None,
+                runs: 1,
+                warmup: 0,
+                seed: 0,
+                pin: None,
+                hooks: Hooks::default(),
+                ignore_failure: false,
+                show_output: false,
+                show_progress: false,
+                size: Size::default(),
+            },
+            mode,
+            startup: startup::measure(&harness, termination)?,
+            harness,
+            rng: Rng::new(0),
+            termination,
+        })
+    }
+
+    /// Runs so many operations, at least one, and returns how long the loop took
+    /// by its own clock.
+    ///
+    /// # Errors
+    /// [`Error::Sample`] where the run did anything but what it must;
+    /// [`Error::Interrupted`].
+    pub fn time(&mut self, operations: u64) -> Result<Duration, Error> {
+        self.request.size.operations = Some(operations);
+        let target = &self.request.targets[0];
+        let subject = Subject::new(target, &self.request, &self.harness, self.startup.as_ref())?;
+        let directory = tempfile::tempdir().map_err(|source| Error::Io {
+            operation: "cannot make a directory for the run".to_owned(),
+            source,
+        })?;
+        let spec = Spec {
+            mode: self.mode.clone(),
+            trace: subject.plan.trace.clone(),
+            program: subject.program.clone(),
+            arguments: subject.arguments.clone(),
+            directory: Some(directory.path().to_owned()),
+            environment_padding: u32::try_from(self.rng.below(MOST_PADDING)).unwrap_or(0),
+            processors: Processors::choose(subject.plan.pin, &allowed_processors()?)?,
+            executions: 1,
+            times_itself: subject.plan.times_itself,
+            show_output: false,
+            filter: None,
+            describe_filter: false,
+        };
+        let done = isolated::run(&self.harness, &spec, self.termination)?;
+        let failed = |reason| Error::Sample {
+            workload: subject.plan.name.clone(),
+            mode: self.mode.clone(),
+            reason,
+        };
+        let traces_set = harness_mode::find(&self.mode, None).is_none_or(Mode::traces_set);
+        verify::check(&done, 1, &subject, traces_set, false, None).map_err(failed)?;
+        let time = done.loop_ns.map(Duration::from_nanos);
+        time.ok_or_else(|| failed("it does not time its loop".to_owned()))
+    }
+}
