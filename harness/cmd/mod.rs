@@ -3,6 +3,7 @@
 mod calibrate;
 mod compare;
 mod doctor;
+mod export;
 mod filter;
 mod gate;
 mod list;
@@ -35,6 +36,7 @@ enum Command {
     Compare(compare::Args),
     Gate(Box<gate::Args>),
     Calibrate(calibrate::Args),
+    Export(export::Args),
 }
 
 /// How the program ends.
@@ -85,6 +87,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Compare(args) => compare::run(&args),
         Command::Gate(args) => gate::run(*args, cli.verbose > 0),
         Command::Calibrate(args) => calibrate::run(&args, cli.verbose > 0),
+        Command::Export(args) => export::run(&args),
     };
     match result {
         Ok(Exit::Fine) => ExitCode::SUCCESS,

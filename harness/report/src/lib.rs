@@ -4,9 +4,10 @@
 //! its parts and can be run on another machine than the one measured.
 //! [`summarise`] turns samples into results; [`render`] prints them;
 //! [`write_report`] draws them into the record's directory; [`render_gate`] prints
-//! a comparison.
+//! a comparison; [`export`] writes a record for other tools.
 
 mod caption;
+mod export;
 mod files;
 mod gate;
 mod html;
@@ -18,6 +19,7 @@ mod units;
 mod verification;
 mod view;
 
+pub use export::{EXPORT_FORMATS, Export, ExportFormat, NothingToExport, export};
 pub use files::{load, write_report};
 pub use gate::render_gate;
 pub use plots::{Plot, plots};
