@@ -4,8 +4,8 @@
 //! the quotient of their values. So no time is here, which says more about the runner than about
 //! the tracer, and no overhead that cannot be told from zero, whose quotient says nothing.
 
-use super::{Entry, ExportFormat, Source, Written, json, parameters_text};
-use crate::caption::{harness_text, kernel_text, pin_text};
+use super::{Entry, ExportFormat, Source, Written, json};
+use crate::caption::{harness_text, kernel_text, parameters_text, pin_text};
 use crate::units::level_text;
 use harness_record::Record;
 use serde::Serialize;

@@ -11,8 +11,10 @@
     reason = "write! would add a Result that is never an error"
 )]
 
-use super::{Entry, ExportFormat, Source, Written, parameters_text};
+use super::{Entry, ExportFormat, Source, Written};
+use crate::caption::parameters_text;
 use crate::summary::time_measure;
+use crate::tables::printable;
 use harness_record::{Environment, Pin, Sample, TimeMeasure};
 
 pub(super) const FORMAT: ExportFormat = ExportFormat {
@@ -78,11 +80,7 @@ fn push_workload(text: &mut String, entry: &Entry) {
 
 fn push_configuration(text: &mut String, key: &str, value: &str) {
     // A value ends with its line.
-    let value: String = value
-        .chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .collect();
-    text.push_str(&format!("{key}: {}\n", value.trim()));
+    text.push_str(&format!("{key}: {}\n", printable(value).trim()));
 }
 
 /// Counts that never varied are to be compared exactly, at n = 1.

@@ -9,8 +9,9 @@ mod github_action_benchmark;
 mod gobench;
 mod hyperfine;
 
-use crate::caption::{command_text, state_text};
+use crate::caption::state_text;
 use crate::summary::{Group, UNTRACED, summarise};
+use crate::tables::printable;
 use harness_record::{Record, ResultRow, Sample, WorkloadPlan};
 
 /// Every format, in the order they are listed.
@@ -139,38 +140,17 @@ impl Entry<'_> {
     }
 }
 
-/// What was executed, without the seed: that changes the order of a workload's work, not its
-/// amount.
-pub(crate) fn parameters_text(workload: &WorkloadPlan) -> String {
-    let words = &workload.command;
-    let seed = words.iter().position(|word| word == "--seed");
-    let seed = seed.filter(|_| words.get(1).is_some_and(|word| word == "__workload"));
-    let words: Vec<_> = (words.iter().enumerate())
-        .filter(|(at, _)| seed.is_none_or(|seed| *at != seed && *at != seed + 1))
-        .map(|(_, word)| word.clone())
-        .collect();
-    command_text(&words)
-}
-
 /// The reasons in one line.
 fn reasons(remarks: &[String]) -> String {
     const SHOWN: usize = 3;
-    let mut line = remarks
-        .iter()
-        .take(SHOWN)
-        .cloned()
-        .collect::<Vec<_>>()
-        .join("; ");
-    if line.is_empty() {
-        line.push_str("the record has no numbers for this format");
-    }
-    if remarks.len() > SHOWN {
-        line.push_str(&format!("; and {} more", remarks.len() - SHOWN));
-    }
+    let shown = remarks[..remarks.len().min(SHOWN)].join("; ");
+    let line = match remarks.len() {
+        0 => "the record has no numbers for this format".to_string(),
+        n if n > SHOWN => format!("{shown}; and {} more", n - SHOWN),
+        _ => shown,
+    };
     // The texts of a record are anybody's.
-    line.chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .collect()
+    printable(&line)
 }
 
 /// A document of indented JSON, as long as it has something in it.

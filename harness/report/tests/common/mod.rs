@@ -61,6 +61,7 @@ pub(crate) fn plan(workloads: Vec<WorkloadPlan>, modes: &[Mode], runs: u32) -> P
                     mode: mode.name.into(),
                     block: pass / 2,
                     pass,
+                    side: None,
                 });
             }
         }
