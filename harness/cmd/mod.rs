@@ -6,6 +6,7 @@ mod doctor;
 mod export;
 mod filter;
 mod gate;
+mod history;
 mod list;
 mod provenance;
 mod report;
@@ -37,6 +38,7 @@ enum Command {
     Gate(Box<gate::Args>),
     Calibrate(calibrate::Args),
     Export(export::Args),
+    History(history::Args),
 }
 
 /// How the program ends.
@@ -88,6 +90,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Gate(args) => gate::run(*args, cli.verbose > 0),
         Command::Calibrate(args) => calibrate::run(&args, cli.verbose > 0),
         Command::Export(args) => export::run(&args),
+        Command::History(args) => history::run(args),
     };
     match result {
         Ok(Exit::Fine) => ExitCode::SUCCESS,
