@@ -3,8 +3,10 @@
 mod calibrate;
 mod compare;
 mod doctor;
+mod export;
 mod filter;
 mod gate;
+mod history;
 mod list;
 mod provenance;
 mod report;
@@ -35,6 +37,8 @@ enum Command {
     Compare(compare::Args),
     Gate(Box<gate::Args>),
     Calibrate(calibrate::Args),
+    Export(export::Args),
+    History(history::Args),
 }
 
 /// How the program ends.
@@ -87,6 +91,8 @@ pub(crate) fn main() -> ExitCode {
         Command::Compare(args) => compare::run(&args),
         Command::Gate(args) => gate::run(*args, cli.verbose > 0),
         Command::Calibrate(args) => calibrate::run(&args, cli.verbose > 0),
+        Command::Export(args) => export::run(&args),
+        Command::History(args) => history::run(args),
     };
     match result {
         Ok(Exit::Fine) => ExitCode::SUCCESS,

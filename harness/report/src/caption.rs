@@ -41,6 +41,19 @@ fn quoted(word: &str) -> String {
     out
 }
 
+/// What was executed, without the seed: that changes the order of a workload's work, not its
+/// amount.
+pub(crate) fn parameters_text(workload: &WorkloadPlan) -> String {
+    let words = &workload.command;
+    let seed = words.iter().position(|word| word == "--seed");
+    let seed = seed.filter(|_| words.get(1).is_some_and(|word| word == "__workload"));
+    let words: Vec<_> = (words.iter().enumerate())
+        .filter(|(at, _)| seed.is_none_or(|seed| *at != seed && *at != seed + 1))
+        .map(|(_, word)| word.clone())
+        .collect();
+    command_text(&words)
+}
+
 /// The processors and what they are seen through.
 pub(crate) fn machine_text(record: &Record) -> String {
     let environment = &record.environment;

@@ -59,7 +59,7 @@ pub(crate) fn page(record: &Record, plots: &[Plot]) -> String {
 }
 
 fn push_workload(out: &mut String, view: &View, plots: &[Plot]) {
-    out.push_str(&element("h2", &view.workload));
+    out.push_str(&element("h2", &view.title));
     for problem in &view.problems {
         push_warning(out, problem);
     }
@@ -80,7 +80,7 @@ fn push_workload(out: &mut String, view: &View, plots: &[Plot]) {
         out.push_str(&element("div", note));
     }
     out.push_str("</div>\n");
-    for plot in plots.iter().filter(|plot| plot.workload == view.workload) {
+    for plot in plots.iter().filter(|plot| plot.workload == view.title) {
         out.push_str(&format!(
             "<figure role=\"img\" aria-label=\"{}\">\n{}</figure>\n",
             escaped(&plot.title),

@@ -4,11 +4,14 @@
 //! its parts and can be run on another machine than the one measured.
 //! [`summarise`] turns samples into results; [`render`] prints them;
 //! [`write_report`] draws them into the record's directory; [`render_gate`] prints
-//! a comparison.
+//! a comparison; [`export`] writes a record for other tools; [`history`] puts many
+//! records in order.
 
 mod caption;
+mod export;
 mod files;
 mod gate;
+mod history;
 mod html;
 mod plots;
 mod render;
@@ -18,8 +21,13 @@ mod units;
 mod verification;
 mod view;
 
+pub use export::{EXPORT_FORMATS, Export, ExportFormat, NothingToExport, export};
 pub use files::{load, write_report};
 pub use gate::render_gate;
+pub use history::{
+    ChangePoint, History, HistoryError, MachineHistory, NamedRecord, Point, Selection, Series,
+    Subject, history, render_history,
+};
 pub use plots::{Plot, plots};
 pub use render::{Format, render};
 pub use summary::{LEVEL, summarise};

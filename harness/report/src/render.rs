@@ -56,10 +56,26 @@ fn provenance(record: &Record) -> String {
     )
 }
 
+/// What a reader must know before trusting the numbers.
+fn warnings(record: &Record) -> Vec<String> {
+    record
+        .warnings
+        .iter()
+        .cloned()
+        .chain(state_text(record))
+        .collect()
+}
+
 fn table(record: &Record) -> String {
+    let views: Vec<_> = views(record).collect();
+    terminal_text(&views, &warnings(record), &[provenance(record)])
+}
+
+/// Tables one under the other, then what to be warned of, then the rest.
+pub(crate) fn terminal_text(views: &[View], warnings: &[String], notes: &[String]) -> String {
     let mut out = String::new();
-    for view in views(record) {
-        out.push_str(&format!("{}\n\n", printable(&view.workload)));
+    for view in views {
+        out.push_str(&format!("{}\n\n", printable(&view.title)));
         for line in terminal_table(&view.header, &view.rows).lines() {
             out.push_str(line.trim_end());
             out.push('\n');
@@ -73,17 +89,25 @@ fn table(record: &Record) -> String {
         }
         out.push('\n');
     }
-    for warning in record.warnings.iter().chain(&state_text(record)) {
+    for warning in warnings {
         push_wrapped(&mut out, "WARNING: ", warning);
     }
-    push_wrapped(&mut out, "", &provenance(record));
+    for note in notes {
+        push_wrapped(&mut out, "", note);
+    }
     out
 }
 
 fn markdown(record: &Record) -> String {
+    let views: Vec<_> = views(record).collect();
+    markdown_text(&views, &warnings(record), &[provenance(record)])
+}
+
+/// As [`terminal_text`], in Markdown.
+pub(crate) fn markdown_text(views: &[View], warnings: &[String], notes: &[String]) -> String {
     let mut out = String::new();
-    for view in views(record) {
-        out.push_str(&format!("### {}\n\n", escaped(&view.workload)));
+    for view in views {
+        out.push_str(&format!("### {}\n\n", escaped(&view.title)));
         push_markdown_table(&mut out, &view.header, &view.rows);
         for problem in &view.problems {
             out.push_str(&format!("- **{}**\n", escaped(problem)));
@@ -93,9 +117,11 @@ fn markdown(record: &Record) -> String {
         }
         out.push('\n');
     }
-    for warning in record.warnings.iter().chain(&state_text(record)) {
+    for warning in warnings {
         out.push_str(&format!("**Warning:** {}\n\n", escaped(warning)));
     }
-    out.push_str(&format!("{}\n", escaped(&provenance(record))));
+    for note in notes {
+        out.push_str(&format!("{}\n", escaped(note)));
+    }
     out
 }

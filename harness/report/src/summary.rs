@@ -46,7 +46,7 @@ pub(crate) struct Group<'a> {
 }
 
 impl<'a> Group<'a> {
-    fn new(workload: &WorkloadPlan, mode: &'a ModePlan, samples: &'a [Sample]) -> Self {
+    pub(crate) fn new(workload: &WorkloadPlan, mode: &'a ModePlan, samples: &'a [Sample]) -> Self {
         let (counted, failed) = samples
             .iter()
             .filter(|sample| sample.workload == workload.name && sample.mode == mode.name)

@@ -8,12 +8,12 @@ use crate::units::{
 };
 use harness_record::{Record, ResultRow, TimeMeasure, WorkloadPlan};
 
-/// The table of one workload.
+/// A table with its title and what is said under it.
 pub(crate) struct View {
-    pub(crate) workload: String,
+    pub(crate) title: String,
     /// A heading a column; a line break where it may be broken.
     pub(crate) header: Vec<String>,
-    /// A row a mode that ran; the first cell is its name.
+    /// The first cell names the row: of a workload's table, a mode that ran.
     pub(crate) rows: Vec<Vec<String>>,
     /// What makes numbers above untrustworthy, a sentence each.
     pub(crate) problems: Vec<String>,
@@ -51,7 +51,7 @@ impl View {
             "added\nns per\nsyscall",
         ];
         Self {
-            workload: workload.name.clone(),
+            title: workload.name.clone(),
             header: header.map(ToString::to_string).to_vec(),
             rows: rows_of(record, workload)
                 .filter(|row| row.available)

@@ -6,8 +6,10 @@
 mod common;
 
 use common::{CORE, plan, record, samples, workload};
-use harness_record::{Error, Pin, Record, RecordDirectory, SampleStatus, State, WorkloadPlan};
-use harness_report::{Format, load, render, write_report};
+use harness_record::{
+    Error, Pin, Record, RecordDirectory, Sample, SampleStatus, State, WorkloadPlan,
+};
+use harness_report::{Format, load, render, summarise, write_report};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -17,7 +19,7 @@ fn data() -> PathBuf {
 
 /// What the committed record was made from: two workloads, one of which times itself, a mode that
 /// cannot run, and one that counted something else than the others.
-fn synthetic() -> Record {
+fn synthetic() -> (Record, Vec<Sample>) {
     let getppid = WorkloadPlan {
         trace: "getppid".into(),
         pin: Pin::SameCore,
@@ -57,7 +59,7 @@ fn synthetic() -> Record {
     record
         .warnings
         .push("The processes were not pinned: stops across CPUs are dearer.".into());
-    record
+    (record, samples)
 }
 
 fn committed() -> Record {
@@ -100,9 +102,24 @@ fn csv() {
 #[test]
 fn json() {
     if std::env::var_os("UPDATE_EXPECTED").is_some() {
-        check(&synthetic().to_json().unwrap(), "run.json");
+        let (record, samples) = synthetic();
+        check(&record.to_json().unwrap(), "run.json");
+        let parent = tempfile::tempdir().unwrap();
+        let directory = RecordDirectory::create(parent.path().join("r")).unwrap();
+        let mut writer = directory.sample_writer().unwrap();
+        for sample in &samples {
+            writer.append(sample).unwrap();
+        }
+        let rows = fs::read_to_string(directory.path().join("samples.csv")).unwrap();
+        check(&rows, "samples.csv");
     }
     check_format(Format::Json, "run.json");
+    let samples = RecordDirectory::open(data()).unwrap().read_samples();
+    let record = committed();
+    assert_eq!(
+        summarise(&record.plan, &samples.unwrap().samples),
+        record.results
+    );
 }
 
 /// No line is wider than the terminal it is made for, even at the extremes.

@@ -6,15 +6,15 @@ use super::scale::Scale;
 use plotters::style::RGBColor;
 use plotters::style::text_anchor::HPos;
 
-const WIDTH: i32 = 960;
-const MARGIN: i32 = 20;
+pub(super) const WIDTH: i32 = 960;
+pub(super) const MARGIN: i32 = 20;
 
-const TITLE: Type = Type {
+pub(super) const TITLE: Type = Type {
     size: 20,
     bold: true,
     colour: INK,
 };
-const EXPLANATION: Type = Type {
+pub(super) const EXPLANATION: Type = Type {
     size: 13,
     bold: false,
     colour: FAINT_INK,
@@ -29,7 +29,7 @@ pub(super) const FIGURE: Type = Type {
     bold: false,
     colour: INK,
 };
-const CAPTION: Type = Type {
+pub(super) const CAPTION: Type = Type {
     size: 11,
     bold: false,
     colour: FAINT_INK,

@@ -11,6 +11,7 @@ mod overhead;
 mod palette;
 mod per_syscall;
 mod scale;
+pub(crate) mod trend;
 
 use crate::caption::{caption, state_text};
 use crate::summary::{LEVEL, MIN_PAIRS};

@@ -32,6 +32,23 @@ impl Scale {
         }
     }
 
+    /// For ratios that are to be compared with each other, wherever they lie.
+    pub(super) fn of_trend(values: impl IntoIterator<Item = f64>) -> Self {
+        let (low, high) = range(values).unwrap_or((1.0, 1.0));
+        if high / low > 6.0 {
+            return Self::Log {
+                low: low / 1.1,
+                high: high * 1.1,
+            };
+        }
+        // Never so narrow that noise fills the picture.
+        let margin = ((high - low) * 0.1).max(high * 0.02);
+        Self::Linear {
+            low: low - margin,
+            high: high + margin,
+        }
+    }
+
     /// For positive values of any size: the decades that hold them.
     pub(super) fn of_decades(values: impl IntoIterator<Item = f64>) -> Self {
         let (low, high) = range(values).unwrap_or((1.0, 10.0));
