@@ -393,16 +393,15 @@ impl Taking<'_> {
         let (Some(base), Some(head)) = (of(Side::Base), of(Side::Head)) else {
             return Vec::new();
         };
-        let metrics: [(Metric, fn(&FilterCost) -> f64); 2] = [
-            (Metric::FilterInstructions, |cost| {
-                f64::from(cost.instructions)
-            }),
-            (Metric::FilterExecuted, |cost| cost.mean_executed),
-        ];
+        let (length, executed) = (Metric::FilterInstructions, Metric::FilterExecuted);
         let name = &self.subjects[question.subject].plan.name;
-        metrics
-            .map(|(metric, of)| exact::numbers(name, &question.mode, metric, of(base), of(head)))
-            .to_vec()
+        let compare = |metric, of: fn(&FilterCost) -> f64| {
+            exact::numbers(name, &question.mode, metric, of(base), of(head))
+        };
+        vec![
+            compare(length, |cost| f64::from(cost.instructions)),
+            compare(executed, |cost| cost.mean_executed),
+        ]
     }
 
     fn comparison(&self, question: &Question) -> Comparison {

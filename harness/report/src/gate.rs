@@ -1,5 +1,10 @@
 //! A comparison of two harnesses or records as text.
 
+#![expect(
+    clippy::format_push_string,
+    reason = "write! would add a Result that is never an error"
+)]
+
 use crate::render::Format;
 use crate::tables::{escaped, push_markdown_table, push_wrapped, terminal_table};
 use crate::units::{UNKNOWN, level_text};

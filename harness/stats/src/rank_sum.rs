@@ -80,14 +80,14 @@ pub fn rank_sum_p(x: &[f64], y: &[f64], by: f64, side: Side) -> Result<f64, Erro
         let tail: u128 = ways[..=twice / 2].iter().sum();
         return Ok(tail as f64 / total as f64);
     }
-    let (n, m) = (n as f64, m as f64);
-    let deviation = (n * m / 12.0 * (n + m + 1.0 - tie_correction(&x, &y))).sqrt();
+    let (pairs, all) = ((n * m) as f64, (n + m) as f64);
+    let deviation = (pairs / 12.0 * (all + 1.0 - tie_correction(&x, &y))).sqrt();
     if deviation <= 0.0 {
         // All values are one: nothing speaks for either side.
         return Ok(1.0);
     }
-    let z = (twice as f64 / 2.0 + 0.5 - n * m / 2.0) / deviation;
-    Ok(normal::cdf(z).min(1.0))
+    let distance = twice as f64 / 2.0 + 0.5 - pairs / 2.0;
+    Ok(normal::cdf(distance / deviation).min(1.0))
 }
 
 /// The smallest shift beyond the tested one that the one-sided rank-sum test at

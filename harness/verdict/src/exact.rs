@@ -2,9 +2,12 @@
 
 use harness_record::{Change, Comparison, Metric, Sample, SampleStatus, Side, Verdict};
 
+/// What a sample has of a metric; `None` where its mode cannot know.
+type Count = fn(&Sample) -> Option<u64>;
+
 /// The counts of a sample that depend on nothing but workload and harness.
 /// Stops for signals are left out: two SIGCHLD that come together are one.
-const COUNTS: [(Metric, fn(&Sample) -> Option<u64>); 4] = [
+const COUNTS: [(Metric, Count); 4] = [
     (Metric::Stops, |sample| {
         let for_signals = sample.stops_signal? + sample.stops_group?;
         Some(sample.stops_total? - for_signals)
@@ -72,7 +75,7 @@ pub fn numbers(workload: &str, mode: &str, metric: Metric, base: f64, head: f64)
 }
 
 /// Per execution.
-fn values(samples: &[&Sample], count: fn(&Sample) -> Option<u64>) -> Vec<f64> {
+fn values(samples: &[&Sample], count: Count) -> Vec<f64> {
     samples
         .iter()
         .filter(|sample| sample.executions > 0)

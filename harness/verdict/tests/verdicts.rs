@@ -10,6 +10,11 @@ use harness_verdict::observe::{Scope, context_switches, dropped, ratios};
 const BLOCKS: u32 = 20;
 
 /// A sample that took `wall_ns`.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "times of the tests are small and positive"
+)]
 fn sample(block: u32, pass: u32, side: Side, mode: &str, wall_ns: f64) -> Sample {
     Sample {
         index: 0,
