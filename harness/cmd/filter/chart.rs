@@ -8,8 +8,8 @@ use harness_filter::{ChartRow, TALK_SETS};
 
 /// Chart filters over trace sets and compilers: length, instructions executed, cacheable or not
 ///
-/// The mean is over every number of the table in every ABI, or over the calls of --profile; all
-/// arguments are 0. Cacheable: the kernel can allow every native call that the program allows
+/// The mean is over every named call of the 64-bit ABI, each once, or as often as --profile has it;
+/// the worst is over every number of every ABI. All arguments are 0. Cacheable: the kernel can allow every native call that the program allows
 /// without running it (Linux 5.11 and later).
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
