@@ -103,7 +103,7 @@ fn input_that_is_no_filter_is_an_error_with_its_place() {
 }
 
 /// Words after `filter`, the exit code, and what must be said.
-const REFUSED: [(&[&str], i32, &[&str]); 26] = [
+const REFUSED: [(&[&str], i32, &[&str]); 28] = [
     (&["show"], USAGE, &["--trace", "--file"]),
     (
         &["show", "--trace", ""],
@@ -210,6 +210,16 @@ const REFUSED: [(&[&str], i32, &[&str]); 26] = [
         &["best:connect", "no such file", "optimal"],
     ),
     (&["check", "-", "-"], USAGE, &["one side"]),
+    (
+        &["show", "--subcalls", "--arch", "aarch64"],
+        USAGE,
+        &["--subcalls", "aarch64"],
+    ),
+    (
+        &["show", "--compiler", "tree", "--profile", "kernel-build"],
+        USAGE,
+        &["tree", "--profile"],
+    ),
 ];
 
 #[test]

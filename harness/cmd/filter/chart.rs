@@ -63,7 +63,12 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
     let compilers = if args.compilers.is_empty() {
         harness_filter::registry().to_vec()
     } else {
-        let named = args.compilers.iter().map(|name| find_compiler(name));
+        let named = args
+            .compilers
+            .iter()
+            .enumerate()
+            .filter(|(at, name)| !args.compilers[..*at].contains(name))
+            .map(|(_, name)| find_compiler(name));
         named.collect::<Result<_, _>>()?
     };
     let options = args.compilation.options(&args.numbers)?;

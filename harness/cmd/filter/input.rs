@@ -52,6 +52,7 @@ impl Source {
                 name: file_name(path),
             });
         }
+        self.compilation.check_compiler(&self.compiler)?;
         let set = self.trace.as_deref().unwrap_or_default();
         let program = compile(
             find_compiler(&self.compiler)?,
