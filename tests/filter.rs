@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{FAIL, Harness, text};
+use common::{FAIL, Harness, skipped, text};
 use serde_json::Value;
 use std::io::Write;
 use std::process::{Command, Stdio};
@@ -67,7 +67,14 @@ fn sets_are_named_in_a_list_or_one_by_one() {
     let harness = Harness::new();
     let sets = |words: &[&str]| {
         let words = [
-            &["filter", "chart", "--compilers", "tree", "--format", "json"],
+            &[
+                "filter",
+                "chart",
+                "--compilers",
+                "tree,tree",
+                "--format",
+                "json",
+            ],
             words,
         ];
         let rows: Value = serde_json::from_slice(&harness.stdout(&words.concat())).expect("JSON");
@@ -195,7 +202,7 @@ fn the_c_array_compiles_to_the_raw_form() {
     cc.args(["-o", "a.out", "a.c"])
         .current_dir(harness.directory());
     let Ok(status) = cc.status() else {
-        eprintln!("SKIPPED: the C array: cc is not installed");
+        skipped("the C array: cc is not installed");
         return;
     };
     assert!(status.success());
