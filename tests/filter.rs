@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{FAIL, Harness, text};
+use common::{FAIL, Harness, skipped, text};
 use serde_json::Value;
 use std::io::Write;
 use std::process::{Command, Stdio};
@@ -67,7 +67,14 @@ fn sets_are_named_in_a_list_or_one_by_one() {
     let harness = Harness::new();
     let sets = |words: &[&str]| {
         let words = [
-            &["filter", "chart", "--compilers", "tree", "--format", "json"],
+            &[
+                "filter",
+                "chart",
+                "--compilers",
+                "tree,tree",
+                "--format",
+                "json",
+            ],
             words,
         ];
         let rows: Value = serde_json::from_slice(&harness.stdout(&words.concat())).expect("JSON");
@@ -195,7 +202,7 @@ fn the_c_array_compiles_to_the_raw_form() {
     cc.args(["-o", "a.out", "a.c"])
         .current_dir(harness.directory());
     let Ok(status) = cc.status() else {
-        eprintln!("SKIPPED: the C array: cc is not installed");
+        skipped("the C array: cc is not installed");
         return;
     };
     assert!(status.success());
@@ -295,6 +302,13 @@ fn a_difference_is_shown_by_a_call_and_the_exit_code() {
             );
         }
     }
+    // Undecided is neither of them.
+    let mixed = b"ld [16]\ntax\nld [24]\nmul x\njne #99, no\nret #0\nno: ret #0x7fff0000";
+    harness.write("mixed", mixed);
+    harness.write("allow", b"ret #0x7fff0000");
+    let output = harness.output(&["filter", "check", "mixed", "allow"]);
+    assert_eq!(output.status.code(), Some(4));
+    assert!(output.stdout.starts_with(b"undecided: "));
     // The same set without --subcalls does not have socketcall's connect.
     let whole = harness.show(&["--trace", "connect", "--compiler", "tree"]);
     harness.write("whole", &whole);
@@ -340,6 +354,16 @@ fn calls_are_explained_with_what_keeps_them_from_the_cache() {
          x86_64,0,read,ALLOW,3,false,true,\n\
          x86_64,1,write,ERRNO(1),5,true,false,instruction 2 loads argument 0\n"
     );
+    let words = [
+        "filter",
+        "explain",
+        "--file",
+        "by-argument",
+        "--only",
+        "write",
+    ];
+    let table = text(&harness.stdout(&words));
+    assert!(table.contains("ERRNO(1)* or ALLOW"), "{table}");
     let csv = explain(&[
         "--trace",
         "connect",

@@ -85,15 +85,16 @@ fn input_that_is_no_filter_is_an_error_with_its_place() {
     ];
     for (file, contents, parts) in files {
         harness.write(file, contents);
-        for words in [
-            &["filter", "show", "--file", file][..],
-            &["filter", "explain", "--file", file],
-            &["filter", "check", file, "linear:connect"],
-            &["run", "--filter", file, "--", "true"],
+        for (words, code) in [
+            (&["filter", "show", "--file", file][..], FAIL),
+            (&["filter", "explain", "--file", file], FAIL),
+            // Of a check, 1 says that the filters differ.
+            (&["filter", "check", file, "linear:connect"], USAGE),
+            (&["run", "--filter", file, "--", "true"], FAIL),
         ] {
             one_clear_line(
                 &harness.output(words),
-                FAIL,
+                code,
                 words,
                 &[&[file], parts].concat(),
             );
@@ -102,7 +103,7 @@ fn input_that_is_no_filter_is_an_error_with_its_place() {
 }
 
 /// Words after `filter`, the exit code, and what must be said.
-const REFUSED: [(&[&str], i32, &[&str]); 26] = [
+const REFUSED: [(&[&str], i32, &[&str]); 28] = [
     (&["show"], USAGE, &["--trace", "--file"]),
     (
         &["show", "--trace", ""],
@@ -205,10 +206,20 @@ const REFUSED: [(&[&str], i32, &[&str]); 26] = [
     ),
     (
         &["check", "ok", "best:connect"],
-        FAIL,
+        USAGE,
         &["best:connect", "no such file", "optimal"],
     ),
     (&["check", "-", "-"], USAGE, &["one side"]),
+    (
+        &["show", "--subcalls", "--arch", "aarch64"],
+        USAGE,
+        &["--subcalls", "aarch64"],
+    ),
+    (
+        &["show", "--compiler", "tree", "--profile", "kernel-build"],
+        USAGE,
+        &["tree", "--profile"],
+    ),
 ];
 
 #[test]

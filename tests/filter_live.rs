@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{FAIL, Harness, USAGE, one_clear_line, row, text, wait_until};
+use common::{FAIL, Harness, USAGE, one_clear_line, row, skipped, text, wait_until};
 use serde_json::Value;
 use std::process::{Command, Output, Stdio};
 
@@ -84,7 +84,7 @@ fn filters_of_a_running_process_are_read_and_it_goes_on() {
     let output = process.dump(&["--format", "json"]);
     let stderr = text(&output.stderr);
     if stderr.contains("CAP_SYS_ADMIN") || stderr.contains("CONFIG_CHECKPOINT_RESTORE") {
-        eprintln!("SKIPPED: reading the filters of a process: {stderr}");
+        skipped(&format!("reading the filters of a process: {stderr}"));
         return;
     }
     assert!(output.status.success(), "{stderr}");
@@ -241,7 +241,7 @@ fn a_program_that_forbids_the_run_is_named_as_the_cause() {
         (
             "kill",
             "kill",
-            ["the filter kills", "kill(2) and execve(2)"],
+            ["ended before it could execute", "kill(2) and execve(2)"],
         ),
         ("execve", "errno:13", ["execve(2)", "EACCES"]),
         (

@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "every test program uses a part of it")]
 
 use serde_json::Value;
+use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Output};
 use std::time::{Duration, Instant};
@@ -84,11 +85,16 @@ pub(crate) fn row<'a>(record: &'a Value, workload: &str, mode: &str) -> &'a Valu
     found.unwrap_or_else(|| panic!("no row for {workload} under {mode}"))
 }
 
+/// Says what a test leaves out and why, past libtest, which keeps what a test that passes prints.
+pub(crate) fn skipped(what: &str) {
+    let _ = writeln!(std::io::stderr().lock(), "SKIPPED: {what}");
+}
+
 /// Whether a command can be executed; says what is skipped where it cannot.
 pub(crate) fn installed(command: &str, what: &str) -> bool {
     let found = Command::new(command).arg("-V").output().is_ok();
     if !found {
-        eprintln!("SKIPPED: {what}: {command} is not installed");
+        skipped(&format!("{what}: {command} is not installed"));
     }
     found
 }

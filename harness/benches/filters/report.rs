@@ -129,7 +129,8 @@ impl Report {
              What the compilers and their peers make of ten sets of system calls, and what it costs. Made by \
              `scripts/filters-table`, on {}.\n\n\
              - *Mean*: instructions executed a call, by the interpreter, over the 4.7 million calls of a tiny kernel build \
-             (`harness/filter/data`); *worst*: over every number of the three ABIs of x86-64.\n\
+             (`harness/filter/data`); *worst*: over every number of the three ABIs of x86-64, and those \
+             next to each constant of the program.\n\
              - *Allowed*, *traced*: nanoseconds of a call on this kernel that the set does not hold, or holds; what the call \
              is stands at each set. There is no tracer, so that a traced call fails with ENOSYS at once: what the filter \
              adds, without the stop (`cargo bench --bench per_stop`). Arguments are −1. Medians of {} rounds with their \

@@ -61,6 +61,20 @@ impl Action {
             _ => return None,
         })
     }
+
+    /// What the kernel does for a returned value: as [`Action::from_u32`], an unknown action kills the process (Linux
+    /// 4.14 and later), and an errno is at most `MAX_ERRNO` of `include/linux/err.h`.
+    #[must_use]
+    pub const fn effect(value: u32) -> Self {
+        match Self::from_u32(value) {
+            Some(Self::Errno(errno)) if errno > Self::MAX_ERRNO => Self::Errno(Self::MAX_ERRNO),
+            Some(action) => action,
+            None => Self::KillProcess,
+        }
+    }
+
+    /// `MAX_ERRNO`, `include/linux/err.h`; the kernel caps what is above.
+    pub const MAX_ERRNO: u16 = 4095;
 }
 
 /// As in C, without the prefix: `TRACE(0x5ec)`, `ALLOW`.
@@ -105,6 +119,14 @@ mod tests {
         }
         assert_eq!(Action::from_u32(0xff00_0000), None);
         assert_eq!(Action::from_u32(0x7fff_0001), Some(Action::Allow));
+    }
+
+    #[test]
+    fn effects_are_those_of_the_kernel() {
+        assert_eq!(Action::effect(0xff00_0000), Action::KillProcess);
+        assert_eq!(Action::effect(0x0005_ffff), Action::Errno(4095));
+        assert_eq!(Action::effect(0x0005_0fff), Action::Errno(4095));
+        assert_eq!(Action::effect(0x7fff_0001), Action::Allow);
     }
 
     /// `ACTION_ONLY` of `kernel/seccomp.c`: the kernel compares actions as signed numbers.

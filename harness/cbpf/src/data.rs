@@ -47,6 +47,29 @@ impl SeccompData {
             (wide >> 32) as u32
         })
     }
+
+    /// The same call with another 32-bit word at an offset that [`SeccompData::word`] reads; unchanged at any other.
+    #[must_use]
+    pub const fn with_word(mut self, offset: u32, word: u32) -> Self {
+        let wide = match offset {
+            offset::NR => {
+                self.nr = word;
+                return self;
+            }
+            offset::ARCH => {
+                self.arch = word;
+                return self;
+            }
+            8 | 12 => &mut self.instruction_pointer,
+            16..Self::SIZE if offset.is_multiple_of(4) => {
+                &mut self.args[(offset as usize - 16) / 8]
+            }
+            _ => return self,
+        };
+        let shift = if offset.is_multiple_of(8) { 0 } else { 32 };
+        *wide = *wide & !((u32::MAX as u64) << shift) | (word as u64) << shift;
+        self
+    }
 }
 
 /// Offsets in bytes of the words of `struct seccomp_data`.
@@ -87,5 +110,22 @@ mod tests {
             assert_eq!(data.word(offset), expected, "{offset}");
         }
         assert_eq!(data.word(SeccompData::SIZE), None);
+    }
+
+    #[test]
+    fn a_word_is_replaced_where_it_is_read() {
+        let data = SeccompData {
+            instruction_pointer: u64::MAX,
+            args: [u64::MAX; 6],
+            ..SeccompData::new(u32::MAX, u32::MAX)
+        };
+        for offset in (0..SeccompData::SIZE).step_by(4) {
+            let changed = data.with_word(offset, 7);
+            for other in (0..SeccompData::SIZE).step_by(4) {
+                let expected = if other == offset { 7 } else { u32::MAX };
+                assert_eq!(changed.word(other), Some(expected), "{offset} {other}");
+            }
+        }
+        assert_eq!(data.with_word(SeccompData::SIZE, 7), data);
     }
 }

@@ -6,16 +6,27 @@ use harness_cbpf::{
 };
 use proptest::prelude::*;
 
-/// The two programs of the talk that this syntax comes from, libseccomp's and `bpf_asm`'s way of writing, and
-/// every kind of operand.
-const LISTINGS: [&str; 4] = [
-    "ld [4]\njne #0xc000003e, bad\nld [0]\njeq #59, trace\njge #0x40000000, bad\nret #0x7fff0000\n\
-     trace: ret #0x7ff00000\nbad: ret #0x0",
-    " 0000: 0x20 0x00 0x00 0x00000004  A = arch\n",
+/// The examples of the talk that this syntax comes from, libseccomp's and `bpf_asm`'s way of writing, and every kind of
+/// operand.
+const LISTINGS: [&str; 5] = [
+    "ld [4] /* load seccomp_data->arch */\njne #0xc000003e, bad\nld [0]\njeq #257, good /* is openat(2)? */\n\
+     jeq #2, good\nbad: ret #0 /* return RET_KILL_THREAD */\ngood: ret #0xff000000\n",
+    "ld [0]\njlt #0, skip\njle #5, trace\nskip: ret #0x7fff0000\ntrace: ret #0x7ff00000\n",
+    " line  OP   JT   JF   K\n=================================\n\
+     \u{20}0000: 0x20 0x00 0x00 0x00000004   ld  $data[4]\n 0001: 0x06 0x00 0x00 0x7fff0000   ret ALLOW\n",
     "{ 0x20,  0,  0, 0x00000004 },\n{ 0x06,  0,  0, 0x7fff0000 },\n",
-    "ld #1\ntax\nld [16] ; the first argument\nlsh x\nst M[15]\nldx M[15]\nadd #-1\nneg\njset #0xff, 1, 0\nja end\n\
-     end: ret a /* all */\n",
+    "ld #1\ntax\nld [16] ; the first argument\nlsh x\nst M[15]\nldx M[15]\nadd #-1\nneg\njset #0xff, some, end\nsome: ja end\n\
+     ret #0\nend: ret a /* all */\n",
 ];
+
+/// Damage to what cannot be read anyway tests little.
+#[test]
+fn intact_listings_are_read() {
+    for listing in LISTINGS {
+        let program = assemble(listing).unwrap_or_else(|error| panic!("{error}\n{listing}"));
+        sound(&program, &SeccompData::default());
+    }
+}
 
 #[derive(Clone, Debug)]
 enum Damage {

@@ -8,8 +8,8 @@ use harness_filter::{ChartRow, TALK_SETS};
 
 /// Chart filters over trace sets and compilers: length, instructions executed, cacheable or not
 ///
-/// The mean is over every number of the table in every ABI, or over the calls of --profile; all
-/// arguments are 0. Cacheable: the kernel can allow every native call that the program allows
+/// The mean is over every named call of the 64-bit ABI, each once, or as often as --profile has it;
+/// the worst is over every number of every ABI. All arguments are 0. Cacheable: the kernel can allow every native call that the program allows
 /// without running it (Linux 5.11 and later).
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -63,7 +63,12 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
     let compilers = if args.compilers.is_empty() {
         harness_filter::registry().to_vec()
     } else {
-        let named = args.compilers.iter().map(|name| find_compiler(name));
+        let named = args
+            .compilers
+            .iter()
+            .enumerate()
+            .filter(|(at, name)| !args.compilers[..*at].contains(name))
+            .map(|(_, name)| find_compiler(name));
         named.collect::<Result<_, _>>()?
     };
     let options = args.compilation.options(&args.numbers)?;

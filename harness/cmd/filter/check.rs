@@ -4,7 +4,7 @@ use super::input::{self, compile};
 use super::options::{Compilation, Numbers};
 use crate::cmd::{Exit, Usage, print};
 use harness_cbpf::{Action, Program};
-use harness_filter::{Counterexample, Decider, Options, as_table};
+use harness_filter::{Comparison, Counterexample, Decider, Options, as_table};
 use harness_syscalls::{Abi, Table, TraceSet};
 use std::fmt::Write;
 use std::path::Path;
@@ -13,8 +13,10 @@ use std::path::Path;
 ///
 /// Each side is FILE (bytes or assembler text, as for show), COMPILER:SET, or set:SET for the trace
 /// set itself, without any compiler. A file whose name looks like these is written with ./ before
-/// it. Tried are every number of every ABI and of foreign architectures next to a constant of the
-/// programs, and such values in the arguments that a program looks at.
+/// it. Tried are every number of every ABI, numbers and architectures next to a constant of the
+/// programs, and from these on every call at which a test of either comes out otherwise.
+/// Exit code: 0 equal, 1 different, 2 a side cannot be read, 4 undecided: no difference was found,
+/// but a program computes what it compares from several words, or the cases are too many.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// FILE, COMPILER:SET or set:SET
@@ -77,23 +79,34 @@ impl Side {
 }
 
 pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
-    let options = args.compilation.options(&args.numbers)?;
     if args.left == "-" && args.right == "-" {
         return Err(Usage("standard input can be one side only".to_owned()).into());
     }
-    let left = Side::read(&args.left, &args.numbers, &options)?;
-    let right = Side::read(&args.right, &args.numbers, &options)?;
+    // Exit code 1 says that the filters differ, and nothing else.
+    let (left, right) = sides(args).map_err(|error| Usage(format!("{error:#}")))?;
     let table = args.numbers.table()?;
-    match harness_filter::counterexample(left.decider(), right.decider(), table) {
-        None => {
-            print("equal: every call that was tried is decided alike\n")?;
+    match harness_filter::compare(left.decider(), right.decider(), table) {
+        Comparison::Alike => {
+            print("equal: every call is decided alike\n")?;
             Ok(Exit::Fine)
         }
-        Some(found) => {
+        Comparison::Different(found) => {
             print(difference(&found, &args.left, &args.right, table))?;
             Ok(Exit::Error)
         }
+        Comparison::Undecided(why) => {
+            print(format!(
+                "undecided: every call that was tried is decided alike, but {why}\n"
+            ))?;
+            Ok(Exit::Inconclusive)
+        }
     }
+}
+
+fn sides(args: &Args) -> anyhow::Result<(Side, Side)> {
+    let options = args.compilation.options(&args.numbers)?;
+    let side = |text| Side::read(text, &args.numbers, &options);
+    Ok((side(&args.left)?, side(&args.right)?))
 }
 
 fn difference(found: &Counterexample, left: &str, right: &str, table: &Table) -> String {

@@ -12,7 +12,8 @@ use std::fmt::Write;
 
 /// Explain a filter call by call: action, instructions executed, cached by the kernel or why not
 ///
-/// All arguments are 0; a call marked * may fare otherwise with others. A cached call is allowed
+/// All arguments are 0; a call marked * may fare otherwise with others, and what they can lead to
+/// follows ('or else': other actions may be possible that could not be found). A cached call is allowed
 /// without running the program (Linux 5.11 and later): the program allows it by nothing but the
 /// number, the architecture, ja, and constants for jeq, jge, jgt, jset and `and`; and so does every
 /// other filter of the process.
@@ -87,7 +88,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
     let text = match args.format {
         Format::Table => format!(
             "{}\n{}",
-            listed(&calls, &disassembly).aligned(),
+            listed(&calls, &named.program, &disassembly).aligned(),
             summary(&named.name, &named.program, &calls)
         ),
         Format::Csv => columns(&calls, &disassembly).csv(),
@@ -124,7 +125,25 @@ fn reason(call: &Explanation, text: &str) -> Option<String> {
     })
 }
 
-fn listed(calls: &[Explanation], text: &str) -> Cells {
+/// The action if all arguments are 0, and those with others.
+fn all_actions(call: &Explanation, program: &Program) -> String {
+    let mut text = action(call);
+    if call.conditional {
+        text.push('*');
+        let (actions, undecided) = harness_filter::actions(program, call.abi, call.nr);
+        for other in actions {
+            if other != Action::effect(call.action_value) {
+                let _ = write!(text, " or {other}");
+            }
+        }
+        if undecided.is_some() {
+            text.push_str(" or else");
+        }
+    }
+    text
+}
+
+fn listed(calls: &[Explanation], program: &Program, text: &str) -> Cells {
     let columns = vec![
         ("abi", false),
         ("nr", true),
@@ -134,7 +153,6 @@ fn listed(calls: &[Explanation], text: &str) -> Cells {
         ("cached", false),
     ];
     let row = |call: &Explanation| {
-        let mark = if call.conditional { "*" } else { "" };
         let cached = match reason(call, text) {
             None => "yes".to_owned(),
             Some(why) => format!("no: {why}"),
@@ -143,7 +161,7 @@ fn listed(calls: &[Explanation], text: &str) -> Cells {
             call.abi.to_string(),
             call.nr.to_string(),
             call.name.unwrap_or("-").to_owned(),
-            action(call) + mark,
+            all_actions(call, program),
             call.executed.to_string(),
             cached,
         ]
@@ -197,7 +215,7 @@ fn summary(name: &str, program: &Program, calls: &[Explanation]) -> String {
     if calls.iter().any(|call| call.conditional) {
         let _ = writeln!(
             text,
-            "* looks at arguments or the instruction pointer; shown is what happens if they are 0"
+            "* looks at arguments or the instruction pointer; first what happens if they are 0, then what else can"
         );
     }
     text

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 #[command(group = clap::ArgGroup::new("source").required(true).args(["trace", "file"]))]
 pub(super) struct Source {
     /// Compile the filter of this trace set, in strace's grammar: names, numbers, lists, %class, !,
-    /// /regex, name@32
+    /// /regex (POSIX extended, without back-references), name@32
     #[arg(long, value_name = "SET", allow_hyphen_values = true)]
     trace: Option<String>,
     /// With this compiler; see `harness list compilers`
@@ -52,6 +52,7 @@ impl Source {
                 name: file_name(path),
             });
         }
+        self.compilation.check_compiler(&self.compiler)?;
         let set = self.trace.as_deref().unwrap_or_default();
         let program = compile(
             find_compiler(&self.compiler)?,

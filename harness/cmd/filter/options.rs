@@ -78,6 +78,17 @@ impl Numbers {
 }
 
 impl Compilation {
+    /// Refuses a profile for a compiler that takes none, where no means are shown.
+    pub(super) fn check_compiler(&self, compiler: &str) -> anyhow::Result<()> {
+        if self.profile.is_some() && compiler != "optimal" {
+            return Err(Usage(format!(
+                "compiler {compiler} makes no use of --profile: leave it out, or take --compiler optimal"
+            ))
+            .into());
+        }
+        Ok(())
+    }
+
     pub(super) fn options(&self, numbers: &Numbers) -> anyhow::Result<Options> {
         let data = match (self.data, self.action.data) {
             (Some(_), Some(_)) => {
@@ -94,6 +105,10 @@ impl Compilation {
                 "calls in the set and all others would get the same action, {matched}: change --action or --otherwise"
             ))
             .into());
+        }
+        if self.subcalls && numbers.arch() == Arch::Aarch64 {
+            let text = "--subcalls is of i386's socketcall(2) and ipc(2), which --arch aarch64 does not have";
+            return Err(Usage(text.to_owned()).into());
         }
         let profile = self.profile.as_deref().map(|path| profile(path, numbers));
         Ok(Options {

@@ -1,7 +1,7 @@
 //! How long programs are and how much of them a call executes, over sets and compilers.
 
 use harness_cbpf::{Cacheable, Program, SeccompData, cacheable, run};
-use harness_syscalls::{Arch, ParseError, Table, TraceSet};
+use harness_syscalls::{Abi, Arch, ParseError, Table, TraceSet};
 
 use crate::{Compiler, Error, Options, Profile};
 
@@ -46,6 +46,9 @@ pub enum ChartError {
     /// A set cannot be compiled.
     #[error(transparent)]
     Compile(#[from] Error),
+    /// There is nothing to take a mean over.
+    #[error("the profile has no call of {0}: a mean over none means nothing")]
+    NoCalls(Abi),
 }
 
 /// A trace set as programs for `table` take it, and the options to go with it: for a strace table with the rows that
@@ -78,13 +81,19 @@ pub fn as_table(
 ///
 /// # Errors
 ///
-/// A set that cannot be read or compiled.
+/// A set that cannot be read or compiled, a profile without calls.
 pub fn chart(
     sets: &[&str],
     table: &'static Table,
     compilers: &[&dyn Compiler],
     options: &Options,
 ) -> Result<Vec<ChartRow>, ChartError> {
+    let native = options.arch.native_abi();
+    if let Some(profile) = &options.profile
+        && profile.calls(table, native).all(|(_, calls)| calls == 0)
+    {
+        return Err(ChartError::NoCalls(native));
+    }
     let mut rows = Vec::with_capacity(sets.len() * compilers.len());
     for text in sets {
         let (set, options) = as_table(text, table, options)?;
@@ -92,7 +101,6 @@ pub fn chart(
             let program = compiler.compile(&set, &options)?;
             let (mean_executed, worst_executed) =
                 cost(&program, table, options.arch, options.profile.as_ref());
-            let native = options.arch.native_abi();
             let numbers = 0..table.size(native);
             rows.push(ChartRow {
                 set: set.to_string(),
@@ -110,8 +118,8 @@ pub fn chart(
 /// Instructions a call executes on average and at most, if all its arguments are 0.
 ///
 /// The average is over the calls of `profile`, without one over every named call of `table`, each counting once; both of
-/// the 64-bit ABI of `arch`. The most is over every number of every ABI, the first beyond the table, and a foreign
-/// architecture.
+/// the 64-bit ABI of `arch`. The most is over every number of every ABI, the first beyond the table, the numbers
+/// next to each constant that the program compares with, and a foreign architecture.
 #[must_use]
 pub fn cost(
     program: &Program,
@@ -121,20 +129,36 @@ pub fn cost(
 ) -> (f64, u32) {
     const FOREIGN: u32 = 0;
     let executed = |arch, nr| run(program, &SeccompData::new(arch, nr)).executed;
-    let worst = arch
-        .abis()
-        .iter()
-        .flat_map(|&abi| (0..=table.size(abi)).map(move |nr| (abi, nr)))
-        .map(|(abi, nr)| executed(abi.audit_arch(), abi.raw_number(nr)))
-        .fold(executed(FOREIGN, 0), u32::max);
+    let mut worst = executed(FOREIGN, 0);
+    for &abi in arch.abis() {
+        let known = (0..=table.size(abi)).map(|nr| abi.raw_number(nr));
+        for nr in known.chain(boundaries(program)) {
+            worst = worst.max(executed(abi.audit_arch(), nr));
+        }
+    }
     let native = arch.native_abi();
     let calls: Vec<(u32, u64)> = match profile {
         Some(profile) => profile.calls(table, native).collect(),
         None => table.calls(native).map(|call| (call.nr, 1)).collect(),
     };
-    let (sum, count) = calls.iter().fold((0, 0), |(sum, count), &(nr, calls)| {
-        let executed = executed(native.audit_arch(), nr);
-        (sum + calls * u64::from(executed), count + calls)
-    });
+    let (sum, count) = calls
+        .iter()
+        .fold((0_u128, 0_u128), |(sum, count), &(nr, calls)| {
+            let executed = executed(native.audit_arch(), nr);
+            let calls = u128::from(calls);
+            (sum + calls * u128::from(executed), count + calls)
+        });
     (sum as f64 / count.max(1) as f64, worst)
+}
+
+/// Numbers at which a comparison of the program changes, which may be made for a longer table than the one at hand.
+fn boundaries(program: &Program) -> impl Iterator<Item = u32> {
+    let compared = program
+        .instructions()
+        .iter()
+        .filter(|insn| insn.condition().is_some());
+    compared.flat_map(|insn| {
+        let k = insn.k;
+        [k.wrapping_sub(1), k, k.wrapping_add(1)]
+    })
 }

@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use harness_cbpf::{Action, Insn, Program, SeccompData, code, run};
+use harness_cbpf::{Action, Insn, Program, SeccompData, code, offset};
 use harness_syscalls::{Abi, Multiplexer, Table, TraceSet};
 
+use crate::explore::{Explorer, Undecided};
 use crate::options::Options;
 use crate::reference;
 
@@ -18,28 +19,16 @@ pub enum Decider<'a> {
     Set(&'a TraceSet, &'a Options),
 }
 
-impl Decider<'_> {
-    /// The value for a call, and whether more than number and architecture was looked at.
-    fn decide(self, data: &SeccompData) -> (u32, bool) {
+impl<'a> Decider<'a> {
+    fn program(self) -> Option<&'a Program> {
         match self {
-            Self::Program(program) => {
-                let outcome = run(program, data);
-                (outcome.action_value, outcome.conditional)
-            }
-            Self::Set(set, options) => {
-                let conditional = options.subcalls
-                    && data.arch == Abi::I386.audit_arch()
-                    && Multiplexer::of(data.nr).is_some();
-                (reference(set, options, data).to_u32(), conditional)
-            }
+            Self::Program(program) => Some(program),
+            Self::Set(..) => None,
         }
     }
 
-    fn instructions(&self) -> &[Insn] {
-        match self {
-            Self::Program(program) => program.instructions(),
-            Self::Set(..) => &[],
-        }
+    fn instructions(&self) -> &'a [Insn] {
+        self.program().map_or(&[], Program::instructions)
     }
 }
 
@@ -79,48 +68,80 @@ impl fmt::Display for Counterexample {
     }
 }
 
-/// Looks for a call on which the two differ: every number of `table` in every ABI; in these and in foreign
-/// architectures the numbers next to every constant of the programs, next to the powers of two, and the ends of the
-/// range; and where either looks at arguments or the instruction pointer, such values in each word of them, one
-/// argument at a time.
+/// Whether two deciders are alike.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Comparison {
+    /// On every call.
+    Alike,
+    /// Not on this one.
+    Different(Counterexample),
+    /// On every call that was tried, which are not all that may fare differently.
+    Undecided(Undecided),
+}
+
+/// Looks for a call on which the two differ: every number of `table` in every ABI; in these and in
+/// foreign architectures the numbers next to every constant of the programs, next to the powers of two, and the ends of
+/// the range; and from each of them every call at which a test of either program comes out otherwise, one word at a time
+/// and in turn.
 ///
-/// Data that an action does not use is no difference, nor is one unknown action instead of another.
+/// Values for which the kernel does the same ([`Action::effect`]) are no difference.
 #[must_use]
-pub fn counterexample(
-    left: Decider<'_>,
-    right: Decider<'_>,
-    table: &Table,
-) -> Option<Counterexample> {
+pub fn compare(left: Decider<'_>, right: Decider<'_>, table: &Table) -> Comparison {
+    if let (Decider::Program(left), Decider::Program(right)) = (left, right)
+        && left == right
+    {
+        return Comparison::Alike;
+    }
     let constants = constants(&[left, right], table);
-    let words = words(&[left, right]);
-    let compare = |data: SeccompData| {
-        let ((left, left_conditional), (right, right_conditional)) =
-            (left.decide(&data), right.decide(&data));
-        let differ = Action::from_u32(left) != Action::from_u32(right);
-        let found = differ.then_some(Counterexample { data, left, right });
-        (found, left_conditional || right_conditional)
-    };
     let known: BTreeSet<u32> = numbers(&constants, table);
-    let abis = Abi::ALL.map(Abi::audit_arch);
-    let foreign = constants.iter().filter(|arch| !abis.contains(arch));
-    let architectures = abis.iter().map(|arch| (arch, &known));
-    let foreign = foreign.map(|arch| (arch, &constants));
-    for (&arch, numbers) in architectures.chain(foreign) {
+    let abis = Abi::ALL.iter().map(|abi| (abi.audit_arch(), &known));
+    let foreign = [0, u32::MAX].map(|arch| (arch, &constants));
+    let programs = [left, right].into_iter().filter_map(Decider::program);
+    let mut explorer = Explorer::new(programs.collect());
+    for (arch, numbers) in abis.chain(foreign) {
         for &nr in numbers {
-            let plain = SeccompData::new(arch, nr);
-            let (found, conditional) = compare(plain);
-            if found.is_some() {
-                return found;
-            }
-            if conditional {
-                let varied = variations(plain, &words, &constants);
-                if let Some(found) = varied.into_iter().find_map(|data| compare(data).0) {
-                    return Some(found);
-                }
-            }
+            explorer.push(SeccompData::new(arch, nr));
         }
     }
-    None
+    let of_right = usize::from(left.program().is_some());
+    while let Some(data) = explorer.pop() {
+        let left = decide(left, 0, &data, &constants, &mut explorer);
+        let right = decide(right, of_right, &data, &constants, &mut explorer);
+        if Action::effect(left) != Action::effect(right) {
+            return Comparison::Different(Counterexample { data, left, right });
+        }
+    }
+    match explorer.undecided() {
+        None => Comparison::Alike,
+        Some(why) => Comparison::Undecided(why),
+    }
+}
+
+/// What a decider says of a call, a program being that with this number.
+fn decide(
+    decider: Decider<'_>,
+    program: usize,
+    data: &SeccompData,
+    constants: &BTreeSet<u32>,
+    explorer: &mut Explorer<'_>,
+) -> u32 {
+    match decider {
+        Decider::Program(_) => explorer.run(program, data).action_value,
+        Decider::Set(set, options) => {
+            let by_argument = options.subcalls
+                && data.arch == Abi::I386.audit_arch()
+                && Multiplexer::of(data.nr).is_some();
+            if by_argument && data.args == [0; 6] {
+                for &value in constants {
+                    for high in [0, u32::MAX] {
+                        let low = offset::argument_low(0);
+                        explorer.push(data.with_word(low, value).with_word(low + 4, high));
+                    }
+                }
+            }
+            reference(set, options, data).to_u32()
+        }
+    }
 }
 
 /// Values at which a decision may change: each constant compared with, its neighbours and its bits alone.
@@ -154,51 +175,9 @@ fn constants(deciders: &[Decider<'_>], table: &Table) -> BTreeSet<u32> {
     values
 }
 
-/// Offsets of the words besides number and architecture that a program loads; a set may look at the first argument.
-fn words(deciders: &[Decider<'_>]) -> BTreeSet<u32> {
-    let mut words: BTreeSet<u32> = deciders
-        .iter()
-        .flat_map(Decider::instructions)
-        .filter(|insn| insn.code == code::LD_ABS && insn.k >= 8)
-        .map(|insn| insn.k)
-        .collect();
-    if deciders
-        .iter()
-        .any(|decider| matches!(decider, Decider::Set(_, options) if options.subcalls))
-    {
-        words.insert(harness_cbpf::offset::argument_low(0));
-    }
-    words
-}
-
 fn numbers(constants: &BTreeSet<u32>, table: &Table) -> BTreeSet<u32> {
     let known = Abi::ALL
         .into_iter()
         .flat_map(|abi| (0..=table.size(abi)).map(move |nr| abi.raw_number(nr)));
     known.chain(constants.iter().copied()).collect()
-}
-
-/// The call with each word at each value, the other half of the same 64 bits at 0 and at all ones.
-fn variations(
-    data: SeccompData,
-    words: &BTreeSet<u32>,
-    constants: &BTreeSet<u32>,
-) -> Vec<SeccompData> {
-    let mut varied = Vec::new();
-    for &offset in words {
-        let high = !offset.is_multiple_of(8);
-        for &value in constants {
-            for other in [0, u32::MAX] {
-                let (low, high) = if high { (other, value) } else { (value, other) };
-                let wide = u64::from(high) << 32 | u64::from(low);
-                let mut data = data;
-                match offset {
-                    8 | 12 => data.instruction_pointer = wide,
-                    _ => data.args[(offset as usize - 16) / 8] = wide,
-                }
-                varied.push(data);
-            }
-        }
-    }
-    varied
 }

@@ -1,9 +1,12 @@
 //! What a program does with each system call, and what that costs.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use harness_cbpf::{Action, Obstacle, Program, SeccompData, Verdict, constant_allow, run};
 use harness_syscalls::{Abi, Arch, Table};
+
+use crate::explore::{Explorer, Undecided};
 
 /// What a program does with one system call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,9 +99,22 @@ pub fn explain_call(program: &Program, table: &Table, abi: Abi, nr: u32) -> Expl
     }
 }
 
+/// Every action that a call of number `nr` of `abi` can get, depending on arguments and instruction pointer, and why
+/// these may not be all.
+#[must_use]
+pub fn actions(program: &Program, abi: Abi, nr: u32) -> (BTreeSet<Action>, Option<Undecided>) {
+    let mut explorer = Explorer::new(vec![program]).of_one_number();
+    explorer.push(SeccompData::new(abi.audit_arch(), abi.raw_number(nr)));
+    let mut found = BTreeSet::new();
+    while let Some(data) = explorer.pop() {
+        found.insert(Action::effect(explorer.run(0, &data).action_value));
+    }
+    (found, explorer.undecided())
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{Cache, explain, explain_call};
+    use super::{Cache, actions, explain, explain_call};
     use harness_cbpf::{Action, Obstacle, assemble};
     use harness_syscalls::{Abi, Arch, Table};
 
@@ -128,6 +144,9 @@ mod tests {
         assert_eq!(read.cache.to_string(), "instruction 6 returns TRACE(0x1)");
         let write = of(Abi::X86_64, 1);
         assert_eq!((write.executed, write.conditional), (6, true));
+        let (found, undecided) = actions(&program, Abi::X86_64, 1);
+        assert!(found.into_iter().eq([Action::Trace(1), Action::Allow]));
+        assert_eq!(undecided, None);
         assert_eq!(write.cache.to_string(), "instruction 3 loads argument 0");
         assert_eq!(of(Abi::X86_64, 42).cache, Cache::Cached);
         assert_eq!(of(Abi::I386, 42).cache, Cache::Cached);

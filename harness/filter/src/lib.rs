@@ -4,7 +4,7 @@
 //! [`reference()`]. They differ in length, in how many instructions a call executes, and in whether the kernel can
 //! cache what the program allows ([`harness_cbpf::constant_allow`]).
 //!
-//! Beside them what reads programs: [`listing`], [`explain`], [`chart()`], [`counterexample`].
+//! Beside them what reads programs: [`listing`], [`explain`], [`chart()`], [`compare`].
 //!
 //! To add a compiler: a file in `compilers/`, a line in [`registry`]. The tests take it from there.
 
@@ -12,6 +12,7 @@ mod chart;
 mod check;
 mod compilers;
 mod explain;
+mod explore;
 mod interval;
 mod listing;
 mod options;
@@ -23,8 +24,9 @@ use harness_cbpf::{BuildError, Builder, CheckError, Program};
 use harness_syscalls::TraceSet;
 
 pub use chart::{ChartError, ChartRow, TALK_SETS, as_table, chart, cost};
-pub use check::{Counterexample, Decider, counterexample};
-pub use explain::{Cache, Explanation, explain, explain_call};
+pub use check::{Comparison, Counterexample, Decider, compare};
+pub use explain::{Cache, Explanation, actions, explain, explain_call};
+pub use explore::Undecided;
 pub use listing::listing;
 pub use options::{Options, Unknown};
 pub use profile::{Profile, ProfileError, ProfileReason};

@@ -1,7 +1,7 @@
 //! The equivalence check finds what differs, and nothing where nothing does.
 
 use harness_cbpf::{Action, Program, assemble};
-use harness_filter::{Decider, Options, counterexample, registry};
+use harness_filter::{Comparison, Counterexample, Decider, Options, compare, registry};
 use harness_syscalls::{Abi, Arch, Table, TraceSet};
 
 fn set(text: &str) -> TraceSet {
@@ -13,6 +13,14 @@ fn options(subcalls: bool) -> Options {
         arch: Arch::X86,
         subcalls,
         ..Options::new(Action::Trace(1), Action::Allow)
+    }
+}
+
+fn counterexample(left: Decider<'_>, right: Decider<'_>, table: &Table) -> Option<Counterexample> {
+    match compare(left, right, table) {
+        Comparison::Alike => None,
+        Comparison::Different(found) => Some(found),
+        Comparison::Undecided(why) => panic!("{why}"),
     }
 }
 
@@ -107,9 +115,49 @@ fn values_that_mean_the_same_are_no_difference() {
     for (one, other) in [
         ("ret #0x7fff0000", "ret #0x7fff0001"),
         ("ret #0xff000000", "ret #0xfe000000"),
+        ("ret #0xff000000", "ret #0x80000000"),
+        ("ret #0x0005ffff", "ret #0x00050fff"),
     ] {
         let (one, other) = (assemble(one).expect(one), assemble(other).expect(other));
         let (one, other) = (Decider::Program(&one), Decider::Program(&other));
         assert_eq!(counterexample(one, other, Table::current()), None);
     }
+}
+
+/// Numbers and arguments behind arithmetic, and arguments that count only together.
+#[test]
+fn differences_that_several_words_or_arithmetic_hide_are_found() {
+    for text in [
+        // socket(AF_INET, SOCK_RAW with any flags): two arguments together.
+        "ld [0]\njne #41, no\nld [16]\njne #2, no\nld [24]\nand #0xf\njne #3, no\nret #0\nno: ret #0x7fff0000",
+        // An argument of 64 bits equal to 0x500000007.
+        "ld [16]\njne #7, no\nld [20]\njne #5, no\nret #0\nno: ret #0x7fff0000",
+        // Arithmetic on the number.
+        "ld [0]\nrsh #5\njne #777, no\nret #0\nno: ret #0x7fff0000",
+        "ld [0]\nand #0xfff\njne #0xabc, no\nret #0\nno: ret #0x7fff0000",
+        "ld [0]\nsub #123456\njne #654321, no\nret #0\nno: ret #0x7fff0000",
+        // A foreign architecture's number and argument.
+        "ld [4]\njne #0x40000028, no\nld [0]\njne #12345, no\nld [16]\njne #9, no\nret #0\nno: ret #0x7fff0000",
+    ] {
+        let (other, allow) = (
+            assemble(text).expect(text),
+            assemble("ret #0x7fff0000").expect("valid"),
+        );
+        let (other, allow) = (Decider::Program(&other), Decider::Program(&allow));
+        assert_eq!(counterexample(other, other, Table::current()), None);
+        let found = counterexample(allow, other, Table::current());
+        assert!(found.is_some(), "{text}");
+    }
+}
+
+#[test]
+fn what_cannot_be_followed_is_never_said_to_be_equal() {
+    let text = "ld [16]\ntax\nld [24]\nmul x\njne #0x12345, no\nret #0\nno: ret #0x7fff0000";
+    let (other, allow) = (
+        assemble(text).expect(text),
+        assemble("ret #0x7fff0000").expect("valid"),
+    );
+    let (other, allow) = (Decider::Program(&other), Decider::Program(&allow));
+    let found = compare(allow, other, Table::current());
+    assert!(matches!(found, Comparison::Undecided(_)), "{found:?}");
 }

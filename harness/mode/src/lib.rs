@@ -207,8 +207,8 @@ pub enum Error {
     },
     /// A filter of the user's does not let its program start.
     #[error(
-        "the filter kills the process before it can execute its program: it must let kill(2) and execve(2) pass, \
-         or trace them"
+        "under the filter the process ended before it could execute its program, killed or because a call failed: \
+         the filter must let kill(2) and execve(2) pass, or trace them"
     )]
     FilterKills,
     /// The order of stops could not be found out.

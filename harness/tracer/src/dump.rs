@@ -18,6 +18,14 @@ pub enum DumpError {
         /// The error.
         errno: Errno,
     },
+    /// It is in no state to be stopped, or stopping it would never end.
+    #[error("cannot stop thread {tid}: {why}")]
+    NotNow {
+        /// The thread.
+        tid: Tid,
+        /// What is in the way.
+        why: Obstacle,
+    },
     /// It ended before it stopped.
     #[error("thread {0} ended before its filters could be read")]
     Ended(Tid),
@@ -34,6 +42,53 @@ pub enum DumpError {
         /// The error.
         errno: Errno,
     },
+}
+
+/// Why a thread cannot be visited.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Obstacle {
+    /// It is the caller.
+    #[error("it is this harness itself, and a process cannot trace itself")]
+    Own,
+    /// It waits for its parent to see its end.
+    #[error("it has ended and is a zombie until its parent waits for it")]
+    Zombie,
+    /// Another process traces it.
+    #[error("process {0} traces it already, and a thread has one tracer only")]
+    Traced(i32),
+    /// It traces the caller, which would wait for it while it waits for the caller.
+    #[error("it traces this harness: it cannot stop for a process that it stops")]
+    OwnTracer,
+}
+
+impl Obstacle {
+    /// What the status of a thread (proc_pid_status(5)) and that of the caller tell.
+    fn find(tid: Tid, status: &str, own: &str) -> Option<Self> {
+        let id = |status, name| field(status, name).and_then(|value| value.parse::<i32>().ok());
+        let group = id(status, "Tgid");
+        if group.is_some() && group == id(own, "Tgid") {
+            return Some(Self::Own);
+        }
+        if field(status, "State").is_some_and(|state| state.starts_with(['Z', 'X'])) {
+            return Some(Self::Zombie);
+        }
+        // The caller's tracer may be a thread of that process other than the one at hand.
+        if let Some(tracer) = id(own, "TracerPid").filter(|&tracer| tracer != 0)
+            && (tracer == tid.0 || Some(tracer) == group)
+        {
+            return Some(Self::OwnTracer);
+        }
+        match id(status, "TracerPid") {
+            None | Some(0) => None,
+            Some(tracer) => Some(Self::Traced(tracer)),
+        }
+    }
+}
+
+/// The value of a line of a status file.
+fn field<'a>(status: &'a str, name: &str) -> Option<&'a str> {
+    let value = |line: &'a str| line.strip_prefix(name)?.strip_prefix(':');
+    status.lines().find_map(value).map(str::trim)
 }
 
 /// As of ptrace(2), "ERRORS".
@@ -88,13 +143,9 @@ pub fn filters(tid: Tid, index: Option<usize>) -> Result<Vec<Vec<SockFilter>>, D
 /// where that cannot be read.
 fn is_filtered(tid: Tid) -> bool {
     let status = std::fs::read_to_string(format!("/proc/{tid}/status"));
-    let modes = |text: String| {
-        let line = text
-            .lines()
-            .find_map(|line| line.strip_prefix("Seccomp:"))?;
-        Some(line.trim() == "2")
-    };
-    status.ok().and_then(modes).unwrap_or(true)
+    status.map_or(true, |text| {
+        field(&text, "Seccomp").is_none_or(|mode| mode == "2")
+    })
 }
 
 /// A thread that is stopped until this is dropped.
@@ -113,6 +164,12 @@ impl Visit {
                 errno,
             }
         };
+        let status = |of: &str| std::fs::read_to_string(format!("/proc/{of}/status"));
+        if let (Ok(its), Ok(own)) = (status(&tid.to_string()), status("thread-self"))
+            && let Some(why) = Obstacle::find(tid, &its, &own)
+        {
+            return Err(DumpError::NotNow { tid, why });
+        }
         ptrace::seize(tid, Options::NONE).map_err(attach("PTRACE_SEIZE"))?;
         ptrace::interrupt(tid).map_err(attach("PTRACE_INTERRUPT"))?;
         let status = loop {
@@ -133,5 +190,53 @@ impl Drop for Visit {
     fn drop(&mut self) {
         // Fails only when the thread is dead, which is for its parent to see.
         let _ = ptrace::detach(self.tid, self.signal);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Obstacle;
+    use harness_sys::Tid;
+
+    #[test]
+    fn what_is_in_the_way_is_read_from_the_status() {
+        let own = "Name:\tharness\nTgid:\t10\nPid:\t10\nTracerPid:\t20\nSeccomp:\t0\n";
+        for (status, tid, expected) in [
+            ("State:\tS (sleeping)\nTgid:\t30\nTracerPid:\t0\n", 30, None),
+            (
+                "State:\tR (running)\nTgid:\t10\nTracerPid:\t20\n",
+                11,
+                Some(Obstacle::Own),
+            ),
+            (
+                "State:\tZ (zombie)\nTgid:\t30\nTracerPid:\t0\n",
+                30,
+                Some(Obstacle::Zombie),
+            ),
+            (
+                "State:\tS (sleeping)\nTgid:\t30\nTracerPid:\t7\n",
+                30,
+                Some(Obstacle::Traced(7)),
+            ),
+            (
+                "State:\tS (sleeping)\nTgid:\t20\nTracerPid:\t0\n",
+                20,
+                Some(Obstacle::OwnTracer),
+            ),
+            (
+                "State:\tS (sleeping)\nTgid:\t20\nTracerPid:\t0\n",
+                21,
+                Some(Obstacle::OwnTracer),
+            ),
+        ] {
+            assert_eq!(Obstacle::find(Tid(tid), status, own), expected, "{status}");
+        }
+    }
+
+    #[test]
+    fn a_process_cannot_visit_itself() {
+        let own = i32::try_from(std::process::id()).expect("a pid");
+        let error = super::filters(Tid(own), None).expect_err("refused");
+        assert!(error.to_string().contains("itself"), "{error}");
     }
 }

@@ -65,6 +65,16 @@ fn the_talks_examples_decide_as_their_comments_say() {
     }
 }
 
+/// On the slide the second example returns 0xff000000 with the comment `RET_TRACE`: an action that no kernel knows, which
+/// kills. [`HELPER`] has the value of that name.
+#[test]
+fn the_talks_second_example_as_printed_kills_what_it_means_to_trace() {
+    let printed = program(&HELPER.replace("0x7ff00000", "0xff000000"));
+    let outcome = run(&printed, &SeccompData::new(0xc000_003e, 257));
+    assert_eq!(outcome.action(), None);
+    assert_eq!(Action::effect(outcome.action_value), Action::KillProcess);
+}
+
 /// The seccomp example of the kernel's `Documentation/networking/filter.rst`, and what `bpf_asm -c` and libseccomp's
 /// `scmp_bpf_disasm` print for the like.
 #[test]

@@ -5,7 +5,7 @@ use std::fmt;
 use regex_lite::Regex;
 
 use super::{Numbers, TraceSet};
-use crate::abi::{Abi, Multiplexer};
+use crate::abi::{Abi, Multiplexer, X32_SYSCALL_BIT};
 use crate::class::Class;
 use crate::nearest::nearest;
 use crate::table::{Syscall, Table};
@@ -64,6 +64,14 @@ pub enum Reason {
     BadRegex {
         /// The parser's words.
         cause: String,
+    },
+    /// What only other dialects of regular expressions have.
+    #[error(
+        "'{found}' means something else or nothing in strace's regular expressions, which are POSIX extended ones"
+    )]
+    NotPosix {
+        /// What stands there.
+        found: String,
     },
     /// No name matches the regular expression.
     #[error("no system call's name matches this regular expression; a '?' before it ignores that")]
@@ -145,6 +153,7 @@ impl TraceSet {
             None => (value, Abi::ALL.as_slice()),
         };
         let matched = if let Some(pattern) = value.strip_prefix('/') {
+            posix_only(pattern)?;
             let regex = Regex::new(pattern).map_err(|error| Reason::BadRegex {
                 cause: error.to_string(),
             })?;
@@ -152,7 +161,7 @@ impl TraceSet {
         } else if value.bytes().all(|byte| byte.is_ascii_digit()) && !value.is_empty() {
             // A number too large for 32 bits is as unknown as any other that is in no table.
             let nr = value.parse().unwrap_or(u32::MAX);
-            self.add_where(abis, |call, real| real && call.nr == nr)
+            self.add_numbered(abis, nr)
         } else if let Some(class) = Class::of_element(value) {
             self.add_where(abis, |call, _| call.classes.contains(class))
         } else if value == "all" {
@@ -164,6 +173,15 @@ impl TraceSet {
             return Ok(());
         }
         Err(self.why_nothing(value, abis.len() < Abi::ALL.len()))
+    }
+
+    /// Adds the calls of a number; whether there were any. With x32's bit it is one of x32 alone.
+    fn add_numbered(&mut self, abis: &[Abi], nr: u32) -> bool {
+        if nr & X32_SYSCALL_BIT == 0 {
+            return self.add_where(abis, |call, real| real && call.nr == nr);
+        }
+        abis.contains(&Abi::X32)
+            && self.add_where(&[Abi::X32], |call, _| call.nr == nr & !X32_SYSCALL_BIT)
     }
 
     /// Adds the calls that `wanted` picks; whether there were any. Its second argument is whether the call's number is
@@ -219,6 +237,42 @@ impl TraceSet {
             nearest: nearest(value, names.map(|call| call.name)),
         }
     }
+}
+
+/// Refuses what other dialects mean by what POSIX (and so strace, regcomp(3) with `REG_EXTENDED`) takes for something
+/// else.
+fn posix_only(pattern: &str) -> Result<(), Reason> {
+    let mut in_bracket = false;
+    let mut chars = pattern.chars().peekable();
+    let mut last = None;
+    while let Some(char) = chars.next() {
+        let next = chars.peek().copied();
+        let other = match char {
+            // `]` right behind `[` or `[^` stands for itself.
+            ']' if in_bracket && !matches!(last, Some('[' | '^')) => {
+                in_bracket = false;
+                false
+            }
+            _ if in_bracket => char == '\\',
+            '[' => {
+                in_bracket = true;
+                false
+            }
+            '\\' => {
+                chars.next();
+                next.is_some_and(|next| next.is_ascii_alphanumeric())
+            }
+            '(' | '*' | '+' | '?' | '}' => next == Some('?'),
+            _ => false,
+        };
+        if other {
+            return Err(Reason::NotPosix {
+                found: next.map_or_else(|| char.to_string(), |next| format!("{char}{next}")),
+            });
+        }
+        last = Some(char);
+    }
+    Ok(())
 }
 
 /// The ABIs of strace's designators: the 64-bit ones of every machine, i386, x32.

@@ -122,6 +122,39 @@ fn the_first_argument_tells_the_calls_behind_multiplexers_apart() {
     assert!(exceptions("connect,socketcall").is_empty());
 }
 
+/// strace takes the number that the kernel reports.
+#[test]
+fn numbers_with_the_bit_of_x32_are_its_calls() {
+    let set = set("1073741825,1073742344");
+    assert_eq!(set.numbers(Abi::X32).collect::<Vec<_>>(), [1, 520]);
+    assert_eq!(set.numbers(Abi::X86_64).count(), 0);
+    assert_eq!(set.numbers(Abi::I386).count(), 0);
+}
+
+#[test]
+fn regular_expressions_are_those_of_posix_or_refused() {
+    for (text, expected) in [
+        ("/(?i)OPEN", "(?"),
+        ("/^o.*?n", "*?"),
+        ("/^o.+?n", "+?"),
+        ("/^\\w+$", "\\w"),
+        ("/open\\b", "\\b"),
+        ("/(o)\\1", "\\1"),
+    ] {
+        let error = TraceSet::parse(text, Table::current()).expect_err(text);
+        let found = expected.to_owned();
+        assert_eq!(error.reason, Reason::NotPosix { found }, "{text}");
+    }
+    for text in [
+        "/^(open|close)$",
+        "/^o[^]?]{3}$",
+        "/[(?]|^open$",
+        "/^open\\.?",
+    ] {
+        assert!(set(text).contains(Abi::X86_64, 2), "{text}");
+    }
+}
+
 #[test]
 fn straces_rows_are_added_only_on_request() {
     let table = Table::named("strace-5.4").expect("named");
@@ -148,6 +181,7 @@ fn errors_say_where_why_and_what_to_do() {
         ("connect@128", 1, Reason::UnknownAbi, "x32"),
         ("?connect@", 1, Reason::UnknownAbi, "x32"),
         ("/^XX", 1, Reason::RegexMatchesNothing, "'?'"),
+        ("1073743000", 1, Reason::UnknownNumber, "no ABI"),
     ] {
         let error = TraceSet::parse(text, Table::current()).expect_err(text);
         assert_eq!(

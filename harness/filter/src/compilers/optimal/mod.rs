@@ -78,14 +78,24 @@ fn keys(
             calls: 0.0,
         })
         .collect();
-    // A call that the profile lacks counts once, so that rare calls are not left to chance.
+    // A call that the profile lacks counts once at most, so that rare calls are not left to chance; all of them together
+    // count no more than a ten-thousandth of the profile, so that they do not drown a short one.
+    let native_calls: Vec<(u32, u64)> = match &options.profile {
+        Some(profile) => profile.calls(table, native).collect(),
+        None => Vec::new(),
+    };
+    let total: f64 = native_calls.iter().map(|&(_, calls)| calls as f64).sum();
+    let named = table.calls(native).count() as f64;
+    let rare = if total > 0.0 {
+        (total * 1e-4 / named).min(1.0)
+    } else {
+        1.0
+    };
     for call in table.calls(native) {
-        keys[call.nr as usize].calls = 1.0;
+        keys[call.nr as usize].calls = rare;
     }
-    if let Some(profile) = &options.profile {
-        for (nr, calls) in profile.calls(table, native) {
-            keys[nr as usize].calls += calls as f64;
-        }
+    for (nr, calls) in native_calls {
+        keys[nr as usize].calls += calls as f64;
     }
     if options.arch == Arch::X86 {
         let high = from(own, X32_START);
