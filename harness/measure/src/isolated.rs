@@ -412,7 +412,7 @@ fn execute(
         .iter()
         .flat_map(harness_tracer::counts::CallCounts::iter)
     {
-        *done.calls.entry(call_name(abi, number)).or_default() += count.entered;
+        *done.calls.entry(call_name(abi, number)).or_default() += count;
     }
     done.escaped += outcome.escaped;
     done.no_new_privs |= outcome.no_new_privs;
