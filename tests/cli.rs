@@ -319,7 +319,7 @@ fn a_signal_ends_tracees_and_keeps_whole_rows() {
         .into_iter()
         .enumerate()
     {
-        for (signal, number) in [("INT", 2), ("TERM", 15)] {
+        for (signal, number) in [("INT", 2), ("TERM", 15), ("QUIT", 3)] {
             let harness = Harness::new();
             // The first run is short, the second one would take a minute; a
             // grandchild in a session of its own must not survive either.

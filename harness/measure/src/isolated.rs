@@ -10,7 +10,7 @@ use harness_mode::{End, Mode, SeccompFile};
 use harness_record::{Pin, Side};
 use harness_sys::launcher::Launch;
 use harness_sys::rusage::{self, Usage};
-use harness_sys::signals::Termination;
+use harness_sys::signals::{self, Termination};
 use harness_sys::{affinity, files, process};
 use harness_syscalls::{Table, TraceSet};
 use serde::{Deserialize, Serialize};
@@ -19,7 +19,6 @@ use std::ffi::OsString;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::os::fd::AsFd;
-use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitCode, Stdio};
 
@@ -44,6 +43,10 @@ pub(crate) struct Spec {
     /// Whether to say what the mode's own program costs.
     #[serde(default)]
     pub(crate) describe_filter: bool,
+    /// Whether the program is one of the harness's own, whose calls must not
+    /// depend on the caller's environment.
+    #[serde(default)]
+    pub(crate) own: bool,
 }
 
 /// The harnesses that take samples: this one alone, or two that are compared.
@@ -232,8 +235,6 @@ fn spawn(binary: &Path) -> Result<Child, Error> {
         .arg(WORD)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
-        // A terminal's Ctrl-C is for the harness alone, which then ends the run.
-        .process_group(0)
         .spawn()
         .map_err(|source| Error::Io {
             operation: format!("cannot execute {}", binary.display()),
@@ -259,17 +260,15 @@ fn exchange(child: &mut Child, spec: &Spec, termination: &Termination) -> Result
     loop {
         let ready = files::wait_readable(termination.as_fd(), stdout.as_fd())
             .map_err(|errno| io(errno.into()))?;
-        if ready.0
-            && let Some(signal) = termination.take().map_err(|errno| io(errno.into()))?
-        {
-            return Err(Error::Interrupted(signal));
-        }
+        // A run that has ended counts, also where a signal came with its answer.
         if ready.1 {
             let read = stdout.read(&mut buffer).map_err(io)?;
             if read == 0 {
                 return Ok(String::from_utf8_lossy(&answer).into_owned());
             }
             answer.extend_from_slice(&buffer[..read]);
+        } else if let Some(signal) = termination.take().map_err(|errno| io(errno.into()))? {
+            return Err(Error::Interrupted(signal));
         }
     }
 }
@@ -279,6 +278,12 @@ fn exchange(child: &mut Child, spec: &Spec, termination: &Termination) -> Result
 pub fn main() -> ExitCode {
     let parent = process::parent();
     if process::die_with_parent().is_err() || process::parent() != parent {
+        return ExitCode::FAILURE;
+    }
+    // No terminal: its Ctrl-C is for the harness alone, which then ends the run,
+    // and a program that asks it something fails instead of waiting for ever.
+    let alone = process::new_session().and_then(|()| signals::wait_for_children());
+    if alone.is_err() {
         return ExitCode::FAILURE;
     }
     let outcome = read_spec().and_then(|spec| take(&spec));
@@ -366,7 +371,14 @@ fn execute(
         .directory
         .as_ref()
         .map(|directory| (OsString::from("TMPDIR"), directory.clone().into_os_string()));
-    let inherited = std::env::vars_os().filter(|(name, _)| scratch.is_none() || name != "TMPDIR");
+    let inherited = std::env::vars_os().filter(|(name, _)| {
+        if spec.own {
+            // LD_LIBRARY_PATH would add calls to the start of each image, as others would.
+            name == "PATH"
+        } else {
+            scratch.is_none() || name != "TMPDIR"
+        }
+    });
     let environment = inherited.chain(scratch.clone()).chain(padding);
     let arguments = spec.arguments.iter().map(OsString::as_os_str);
     let mut launch =
@@ -376,6 +388,7 @@ fn execute(
             .directory(directory)
             .map_err(|error| error.to_string())?;
     }
+    launch.own_group();
     streams.give(&mut launch);
     if spec.times_itself {
         launch.descriptor(report.as_fd(), REPORT_FD);

@@ -34,6 +34,7 @@ pub(crate) fn measure(termination: &Termination) -> Result<Option<Calls>, Error>
         show_output: false,
         filter: None,
         describe_filter: false,
+        own: true,
     };
     let done = isolated::run(&isolated::own_binary()?, &spec, termination)?;
     match done.exit_code {

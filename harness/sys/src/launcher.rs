@@ -28,6 +28,7 @@ pub struct Launch<'fd> {
     descriptors: Vec<(BorrowedFd<'fd>, RawFd)>,
     inherited: Vec<(RawFd, RawFd)>,
     cpu: Option<u32>,
+    own_group: bool,
 }
 
 /// How a program is to be started.
@@ -98,6 +99,8 @@ pub enum Step {
     Descriptors = 1,
     /// Changing to the working directory.
     Directory,
+    /// Leaving its parent's process group.
+    Group,
     /// Binding itself to a processor.
     Affinity,
     /// Asking to be killed with its parent.
@@ -113,9 +116,10 @@ pub enum Step {
 }
 
 impl Step {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 9] = [
         Self::Descriptors,
         Self::Directory,
+        Self::Group,
         Self::Affinity,
         Self::ParentDeath,
         Self::NoNewPrivs,
@@ -130,6 +134,7 @@ impl std::fmt::Display for Step {
         f.write_str(match self {
             Self::Descriptors => "dup2(2) of its standard streams",
             Self::Directory => "chdir(2)",
+            Self::Group => "setpgid(2)",
             Self::Affinity => "sched_setaffinity(2)",
             Self::ParentDeath => "prctl(PR_SET_PDEATHSIG)",
             Self::NoNewPrivs => "prctl(PR_SET_NO_NEW_PRIVS)",
@@ -174,6 +179,7 @@ impl<'fd> Launch<'fd> {
             descriptors: Vec::new(),
             inherited: Vec::new(),
             cpu: None,
+            own_group: false,
         })
     }
 
@@ -202,6 +208,13 @@ impl<'fd> Launch<'fd> {
     /// Binds it to one processor.
     pub fn pin_to(&mut self, cpu: u32) -> &mut Self {
         self.cpu = Some(cpu);
+        self
+    }
+
+    /// Makes it lead a process group of its own: a signal it sends to its whole
+    /// group does not reach this process.
+    pub fn own_group(&mut self) -> &mut Self {
+        self.own_group = true;
         self
     }
 
@@ -240,6 +253,9 @@ impl<'fd> Launch<'fd> {
         }
         if let Some(directory) = &self.directory {
             nix::unistd::chdir(directory.as_c_str()).map_err(|errno| (Step::Directory, errno))?;
+        }
+        if self.own_group {
+            process::new_group().map_err(|errno| (Step::Group, errno))?;
         }
         if let Some(cpu) = self.cpu {
             affinity::pin_to(cpu).map_err(|errno| (Step::Affinity, errno))?;
