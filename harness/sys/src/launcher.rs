@@ -7,6 +7,10 @@
 //! the start of the traced part with a SIGSTOP of its own, and executes. What
 //! goes wrong on the way is read from a pipe when the child has ended.
 
+mod error;
+
+pub use error::{LaunchError, Step};
+
 use crate::seccomp::{self, SockFilter};
 use crate::{Errno, Tid, affinity, process};
 use std::convert::Infallible;
@@ -47,101 +51,6 @@ pub enum Start<'f> {
 impl Start<'_> {
     fn is_traced(self) -> bool {
         matches!(self, Self::Traced | Self::Filtered(_))
-    }
-}
-
-/// Why a program could not be started.
-#[derive(Debug, thiserror::Error)]
-pub enum LaunchError {
-    /// No such program.
-    #[error("{program}: command not found{}", searched(.path.as_ref()))]
-    NotFound {
-        /// The name as given.
-        program: String,
-        /// `PATH`, where it was searched.
-        path: Option<OsString>,
-    },
-    /// The file is there but not executable.
-    #[error("{0}: not an executable file; check its permissions (chmod +x)")]
-    NotExecutable(PathBuf),
-    /// A word or variable cannot be passed to a program.
-    #[error("{0:?} has a NUL byte, which execve(2) cannot pass on")]
-    NulByte(OsString),
-    /// fork(2), pipe(2) failed.
-    #[error("cannot start a process: {operation}: {errno}")]
-    Parent {
-        /// The system call.
-        operation: &'static str,
-        /// Its error.
-        errno: Errno,
-    },
-    /// The child failed before it was the program.
-    #[error("cannot execute {}: {step}: {errno}", .program.display())]
-    Child {
-        /// The program's path.
-        program: PathBuf,
-        /// What the child was doing.
-        step: Step,
-        /// The error.
-        errno: Errno,
-    },
-}
-
-fn searched(path: Option<&OsString>) -> String {
-    path.map_or_else(String::new, |path| format!(" in PATH ({})", path.display()))
-}
-
-/// What a child was doing when it failed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[repr(u8)]
-pub enum Step {
-    /// Putting its descriptors in place.
-    Descriptors = 1,
-    /// Changing to the working directory.
-    Directory,
-    /// Leaving its parent's process group.
-    Group,
-    /// Binding itself to a processor.
-    Affinity,
-    /// Asking to be killed with its parent.
-    ParentDeath,
-    /// Setting `no_new_privs`.
-    NoNewPrivs,
-    /// Installing the filter.
-    Filter,
-    /// Marking the start.
-    Mark,
-    /// execve(2).
-    Exec,
-}
-
-impl Step {
-    const ALL: [Self; 9] = [
-        Self::Descriptors,
-        Self::Directory,
-        Self::Group,
-        Self::Affinity,
-        Self::ParentDeath,
-        Self::NoNewPrivs,
-        Self::Filter,
-        Self::Mark,
-        Self::Exec,
-    ];
-}
-
-impl std::fmt::Display for Step {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::Descriptors => "dup2(2) of its standard streams",
-            Self::Directory => "chdir(2)",
-            Self::Group => "setpgid(2)",
-            Self::Affinity => "sched_setaffinity(2)",
-            Self::ParentDeath => "prctl(PR_SET_PDEATHSIG)",
-            Self::NoNewPrivs => "prctl(PR_SET_NO_NEW_PRIVS)",
-            Self::Filter => "seccomp(SECCOMP_SET_MODE_FILTER)",
-            Self::Mark => "kill(2)",
-            Self::Exec => "execve(2)",
-        })
     }
 }
 
@@ -557,7 +466,7 @@ mod tests {
             .to_string();
         assert_eq!(
             absent,
-            "no-such-command: command not found in PATH (/nonexistent:/bin:/usr/bin)"
+            "no-such-command: command not found in PATH (/nonexistent:/bin:/usr/bin); check its spelling, or give its path"
         );
         assert!(matches!(
             resolve(OsStr::new("/etc/passwd"), None),

@@ -43,10 +43,8 @@ pub struct Outcome {
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The tracer may not attach.
-    #[error("cannot trace process {tid}: PTRACE_SEIZE: {errno}")]
+    #[error("cannot trace a process: PTRACE_SEIZE: {errno}")]
     Attach {
-        /// The process.
-        tid: Tid,
         /// The error.
         errno: Errno,
     },
@@ -125,7 +123,7 @@ pub fn trace(mut child: Launched, policy: Policy, events: Events<'_>) -> Result<
     };
     if let Err(errno) = ptrace::seize(root, options) {
         child.abandon();
-        return Err(Error::Attach { tid: root, errno });
+        return Err(Error::Attach { errno });
     }
     child.release();
     let Some(stopped) = await_mark(root)? else {
