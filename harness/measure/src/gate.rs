@@ -201,6 +201,9 @@ impl Question {
     }
 }
 
+/// Reads a number of a filter.
+type ValueOf = fn(&FilterCost) -> f64;
+
 /// The blocks as they are taken.
 struct Taking<'a> {
     rules: &'a Rules,
@@ -393,7 +396,7 @@ impl Taking<'_> {
         let (Some(base), Some(head)) = (of(Side::Base), of(Side::Head)) else {
             return Vec::new();
         };
-        let metrics: [(Metric, fn(&FilterCost) -> f64); 2] = [
+        let metrics: [(Metric, ValueOf); 2] = [
             (Metric::FilterInstructions, |cost| {
                 f64::from(cost.instructions)
             }),

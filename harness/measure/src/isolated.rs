@@ -43,10 +43,19 @@ pub(crate) struct Spec {
     /// Whether to say what the mode's own program costs.
     #[serde(default)]
     pub(crate) describe_filter: bool,
-    /// Whether the program is one of the harness's own, whose calls must not
-    /// depend on the caller's environment.
     #[serde(default)]
-    pub(crate) own: bool,
+    pub(crate) variables: Variables,
+}
+
+/// Which environment variables a program gets.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Variables {
+    /// The caller's.
+    #[default]
+    Callers,
+    /// Of the caller's only PATH: calls of the harness's own workloads must not
+    /// depend on, say, LD_LIBRARY_PATH, in which a loader looks for libraries.
+    Fixed,
 }
 
 /// The harnesses that take samples: this one alone, or two that are compared.
@@ -372,12 +381,8 @@ fn execute(
         .as_ref()
         .map(|directory| (OsString::from("TMPDIR"), directory.clone().into_os_string()));
     let inherited = std::env::vars_os().filter(|(name, _)| {
-        if spec.own {
-            // LD_LIBRARY_PATH would add calls to the start of each image, as others would.
-            name == "PATH"
-        } else {
-            scratch.is_none() || name != "TMPDIR"
-        }
+        let kept = spec.variables == Variables::Callers || name == "PATH";
+        kept && (scratch.is_none() || name != "TMPDIR")
     });
     let environment = inherited.chain(scratch.clone()).chain(padding);
     let arguments = spec.arguments.iter().map(OsString::as_os_str);

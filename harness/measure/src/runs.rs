@@ -1,6 +1,6 @@
 //! Takes the samples of a plan, one after the other.
 
-use crate::isolated::{self, Binaries, Done, FilterCost, Processors, Spec};
+use crate::isolated::{self, Binaries, Done, FilterCost, Processors, Spec, Variables};
 use crate::pressure::Pressure;
 use crate::progress::Progress;
 use crate::request::Request;
@@ -282,7 +282,11 @@ impl<'a> Runs<'a> {
                 .as_ref()
                 .map(|file| file.program().to_bytes()),
             describe_filter: self.binaries.are_two() && what == "warming up",
-            own: subject.own,
+            variables: if subject.own {
+                Variables::Fixed
+            } else {
+                Variables::Callers
+            },
         };
         tracing::debug!(?spec, "executing");
         let started_ns = nanoseconds(self.started);

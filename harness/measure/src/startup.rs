@@ -5,7 +5,7 @@
 //! workload that does nothing is traced once, and its calls are that number.
 
 use crate::Error;
-use crate::isolated::{self, Processors, Spec};
+use crate::isolated::{self, Processors, Spec, Variables};
 use crate::subject;
 use harness_sys::signals::Termination;
 use harness_workloads::Statement;
@@ -34,7 +34,7 @@ pub(crate) fn measure(termination: &Termination) -> Result<Option<Calls>, Error>
         show_output: false,
         filter: None,
         describe_filter: false,
-        own: true,
+        variables: Variables::Fixed,
     };
     let done = isolated::run(&isolated::own_binary()?, &spec, termination)?;
     match done.exit_code {
