@@ -133,6 +133,26 @@ fn errors_say_what_why_and_what_to_do() {
     }
 }
 
+/// Files that look executable and are not say so where the kernel refuses them.
+#[test]
+fn a_file_the_kernel_cannot_execute_is_explained() {
+    use std::os::unix::fs::PermissionsExt;
+    for (contents, part) in [
+        ("echo no first line\n", "add the line"),
+        ("#!/no/such/interpreter\n", "interpreter (#! line)"),
+    ] {
+        let harness = Harness::new();
+        harness.write("script", contents.as_bytes());
+        let path = harness.directory().join("script");
+        std::fs::set_permissions(&path, PermissionsExt::from_mode(0o755)).expect("permissions");
+        let words = ["run", "--modes", "none", "--output", "r", "--", "./script"];
+        let output = harness.output(&words);
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(FAIL), "{stderr}");
+        assert!(stderr.contains(part), "{part:?} is not in: {stderr}");
+    }
+}
+
 #[test]
 fn a_command_that_fails_is_an_error_unless_that_is_accepted() {
     let harness = Harness::new();
@@ -325,7 +345,7 @@ fn a_signal_ends_tracees_and_keeps_whole_rows() {
         .into_iter()
         .enumerate()
     {
-        for (signal, number) in [("INT", 2), ("TERM", 15)] {
+        for (signal, number) in [("INT", 2), ("TERM", 15), ("QUIT", 3)] {
             let harness = Harness::new();
             // The first run is short, the second one would take a minute; a
             // grandchild in a session of its own must not survive either.

@@ -221,13 +221,58 @@ fn column(samples: &str, name: &str) -> String {
         .to_owned()
 }
 
+/// Threads that are killed before their first stop, by exit_group(2), execve(2)
+/// or SIGKILL while a sibling makes them, have not escaped.
+#[test]
+fn threads_killed_at_birth_have_not_escaped() {
+    if !installed("python3", "threads killed at birth") {
+        return;
+    }
+    let script = r"
+import os, signal, sys, threading, time, _thread
+if len(sys.argv) > 1:
+    os._exit(0)
+def make():
+    while True:
+        try: _thread.start_new_thread(time.sleep, (0,))
+        except RuntimeError: pass
+for turn in range(60):
+    child = os.fork()
+    if child == 0:
+        sys.setswitchinterval(1e-4)
+        for _ in range(3): threading.Thread(target=make, daemon=True).start()
+        time.sleep(0.0003 * (turn % 7))
+        if turn % 3 == 0: os._exit(3)
+        if turn % 3 == 1: os.execv('/bin/true', ['true'])
+        time.sleep(60)
+    if turn % 3 == 2:
+        time.sleep(0.01)
+        os.kill(child, signal.SIGKILL)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == (3, 0, -9)[turn % 3]
+";
+    for mode in ["ptrace", "seccomp-linear"] {
+        let warnings = warnings_of(script, mode);
+        assert!(!warnings.contains("not traced"), "{mode}: {warnings}");
+    }
+}
+
+/// The warnings of one run of a Python script.
+fn warnings_of(script: &str, mode: &str) -> String {
+    let harness = Harness::new();
+    std::fs::write(harness.directory().join("script.py"), script).expect("a script");
+    let words = ["--modes", mode, "--trace", "connect", "--runs", "1"];
+    let command = ["--warmup", "0", "--", "python3", "script.py"];
+    let record = harness.record(&[&words[..], &command].concat());
+    record["warnings"].to_string()
+}
+
 /// A child made with CLONE_UNTRACED cannot be followed; that is said.
 #[test]
 fn children_that_escape_are_reported() {
     if !installed("python3", "children that escape a tracer") {
         return;
     }
-    let script = r"
+    let waited_for = r"
 import ctypes, os
 libc = ctypes.CDLL(None)
 child = libc.syscall(56, 0x00800000 | 17, 0, 0, 0, 0)
@@ -235,26 +280,21 @@ if child == 0:
     os._exit(0)
 os.waitpid(child, 0)
 ";
-    for mode in ["ptrace", "seccomp-linear"] {
-        let harness = Harness::new();
-        std::fs::write(harness.directory().join("script.py"), script).expect("a script");
-        let record = harness.record(&[
-            "--modes",
-            mode,
-            "--trace",
-            "connect",
-            "--runs",
-            "1",
-            "--warmup",
-            "0",
-            "--",
-            "python3",
-            "script.py",
-        ]);
-        let warnings = record["warnings"].to_string();
-        assert!(
-            warnings.contains("1 processes were not traced (CLONE_UNTRACED)"),
-            "{mode}: {warnings}"
-        );
+    let left_alone = r"
+import ctypes, os, time
+libc = ctypes.CDLL(None)
+child = libc.syscall(56, 0x00800000 | 17, 0, 0, 0, 0)
+if child == 0:
+    time.sleep(0.3)
+    os._exit(0)
+";
+    for script in [waited_for, left_alone] {
+        for mode in ["ptrace", "seccomp-linear"] {
+            let warnings = warnings_of(script, mode);
+            assert!(
+                warnings.contains("1 processes were not traced (CLONE_UNTRACED)"),
+                "{mode}: {warnings}"
+            );
+        }
     }
 }

@@ -80,6 +80,10 @@ const INCONCLUSIVE: u8 = 4;
 /// 2 usage, 3 regression, 4 inconclusive where that was asked for, 128 and the
 /// signal where one stopped it.
 pub(crate) fn main() -> ExitCode {
+    if let Err(errno) = harness_sys::signals::wait_for_children() {
+        complain(&format!("sigaction(2) of SIGCHLD: {errno}"));
+        return ExitCode::FAILURE;
+    }
     let cli = Cli::parse();
     log(cli.verbose);
     let result = match cli.command {

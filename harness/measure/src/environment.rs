@@ -10,6 +10,15 @@ use std::path::Path;
 /// the process must have a single thread.
 #[must_use]
 pub fn read() -> Environment {
+    let order = harness_tracer::order::probe().ok();
+    Environment {
+        seccomp_stop_order: order.map(|order| order.to_string()),
+        ..without_probe()
+    }
+}
+
+/// All that can be read from files.
+fn without_probe() -> Environment {
     let cpuinfo = read_to_string("/proc/cpuinfo").unwrap_or_default();
     let status = read_to_string("/proc/self/status").unwrap_or_default();
     let allowed = affinity::allowed().unwrap_or_default();
@@ -42,9 +51,7 @@ pub fn read() -> Environment {
         randomize_va_space: number("/proc/sys/kernel/randomize_va_space"),
         euid: process::effective_user(),
         cap_sys_admin: field(&status, "CapEff").is_some_and(|mask| has_sys_admin(&mask)),
-        seccomp_stop_order: harness_tracer::order::probe()
-            .ok()
-            .map(|order| order.to_string()),
+        seccomp_stop_order: None,
         load_average: text("/proc/loadavg").and_then(|loads| loads.split(' ').next()?.parse().ok()),
     }
 }
@@ -180,7 +187,7 @@ mod tests {
 
     #[test]
     fn this_machine_can_be_read() {
-        let here = read();
+        let here = without_probe();
         assert!(!here.kernel_release.is_empty());
         assert!(here.cpu.online >= 1);
         assert!(!here.cpu.allowed.is_empty());

@@ -2,13 +2,20 @@
 
 use crate::Error;
 use harness_sys::launcher::{Launch, Start};
-use harness_sys::{Errno, wait};
+use harness_sys::signals::Termination;
+use harness_sys::{Errno, Tid, files, process, wait};
 use harness_tracer::stop::{Report, classify};
 use std::ffi::OsStr;
+use std::os::fd::AsFd;
 
 /// Runs `command`, if there is one, with sh(1), on the harness's own streams
-/// but with its standard output on standard error.
-pub(crate) fn run(hook: &'static str, command: Option<&str>) -> Result<(), Error> {
+/// but with its standard output on standard error. A signal ends it, with all
+/// that it and the hooks before it left running.
+pub(crate) fn run(
+    hook: &'static str,
+    command: Option<&str>,
+    termination: &Termination,
+) -> Result<(), Error> {
     let Some(command) = command else {
         return Ok(());
     };
@@ -17,6 +24,10 @@ pub(crate) fn run(hook: &'static str, command: Option<&str>) -> Result<(), Error
     launch.inherit(2, 1);
     let mut child = launch.spawn(Start::Untraced)?;
     child.release();
+    if let Some(signal) = interrupted(child.tid(), termination) {
+        process::kill_descendants();
+        return Err(Error::Interrupted(signal));
+    }
     let end = loop {
         match wait::one(child.tid()) {
             Err(Errno::EINTR) => {}
@@ -35,4 +46,19 @@ pub(crate) fn run(hook: &'static str, command: Option<&str>) -> Result<(), Error
         end,
         command: command.to_owned(),
     })
+}
+
+/// Waits for the end of a hook or a signal, whichever is first.
+fn interrupted(hook: Tid, termination: &Termination) -> Option<i32> {
+    // Without these the signal is seen when the hook has ended.
+    let ended = process::descriptor(hook).ok()?;
+    loop {
+        let (_, ended) = files::wait_readable(termination.as_fd(), ended.as_fd()).ok()?;
+        if ended {
+            return None;
+        }
+        if let Some(signal) = termination.take().ok()? {
+            return Some(signal);
+        }
+    }
 }

@@ -10,7 +10,7 @@ use harness_mode::{End, Mode, SeccompFile};
 use harness_record::{Pin, Side};
 use harness_sys::launcher::Launch;
 use harness_sys::rusage::{self, Usage};
-use harness_sys::signals::Termination;
+use harness_sys::signals::{self, Termination};
 use harness_sys::{affinity, files, process};
 use harness_syscalls::{Table, TraceSet};
 use serde::{Deserialize, Serialize};
@@ -19,7 +19,6 @@ use std::ffi::OsString;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::os::fd::AsFd;
-use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitCode, Stdio};
 
@@ -44,6 +43,19 @@ pub(crate) struct Spec {
     /// Whether to say what the mode's own program costs.
     #[serde(default)]
     pub(crate) describe_filter: bool,
+    #[serde(default)]
+    pub(crate) variables: Variables,
+}
+
+/// Which environment variables a program gets.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Variables {
+    /// The caller's.
+    #[default]
+    Callers,
+    /// Of the caller's only PATH: calls of the harness's own workloads must not
+    /// depend on, say, LD_LIBRARY_PATH, in which a loader looks for libraries.
+    Fixed,
 }
 
 /// The harnesses that take samples: this one alone, or two that are compared.
@@ -232,8 +244,6 @@ fn spawn(binary: &Path) -> Result<Child, Error> {
         .arg(WORD)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
-        // A terminal's Ctrl-C is for the harness alone, which then ends the run.
-        .process_group(0)
         .spawn()
         .map_err(|source| Error::Io {
             operation: format!("cannot execute {}", binary.display()),
@@ -259,17 +269,15 @@ fn exchange(child: &mut Child, spec: &Spec, termination: &Termination) -> Result
     loop {
         let ready = files::wait_readable(termination.as_fd(), stdout.as_fd())
             .map_err(|errno| io(errno.into()))?;
-        if ready.0
-            && let Some(signal) = termination.take().map_err(|errno| io(errno.into()))?
-        {
-            return Err(Error::Interrupted(signal));
-        }
+        // A run that has ended counts, also where a signal came with its answer.
         if ready.1 {
             let read = stdout.read(&mut buffer).map_err(io)?;
             if read == 0 {
                 return Ok(String::from_utf8_lossy(&answer).into_owned());
             }
             answer.extend_from_slice(&buffer[..read]);
+        } else if let Some(signal) = termination.take().map_err(|errno| io(errno.into()))? {
+            return Err(Error::Interrupted(signal));
         }
     }
 }
@@ -279,6 +287,12 @@ fn exchange(child: &mut Child, spec: &Spec, termination: &Termination) -> Result
 pub fn main() -> ExitCode {
     let parent = process::parent();
     if process::die_with_parent().is_err() || process::parent() != parent {
+        return ExitCode::FAILURE;
+    }
+    // No terminal: its Ctrl-C is for the harness alone, which then ends the run,
+    // and a program that asks it something fails instead of waiting for ever.
+    let alone = process::new_session().and_then(|()| signals::wait_for_children());
+    if alone.is_err() {
         return ExitCode::FAILURE;
     }
     let outcome = read_spec().and_then(|spec| take(&spec));
@@ -366,7 +380,10 @@ fn execute(
         .directory
         .as_ref()
         .map(|directory| (OsString::from("TMPDIR"), directory.clone().into_os_string()));
-    let inherited = std::env::vars_os().filter(|(name, _)| scratch.is_none() || name != "TMPDIR");
+    let inherited = std::env::vars_os().filter(|(name, _)| {
+        let kept = spec.variables == Variables::Callers || name == "PATH";
+        kept && (scratch.is_none() || name != "TMPDIR")
+    });
     let environment = inherited.chain(scratch.clone()).chain(padding);
     let arguments = spec.arguments.iter().map(OsString::as_os_str);
     let mut launch =
@@ -376,6 +393,7 @@ fn execute(
             .directory(directory)
             .map_err(|error| error.to_string())?;
     }
+    launch.own_group();
     streams.give(&mut launch);
     if spec.times_itself {
         launch.descriptor(report.as_fd(), REPORT_FD);
@@ -412,7 +430,7 @@ fn execute(
         .iter()
         .flat_map(harness_tracer::counts::CallCounts::iter)
     {
-        *done.calls.entry(call_name(abi, number)).or_default() += count.entered;
+        *done.calls.entry(call_name(abi, number)).or_default() += count;
     }
     done.escaped += outcome.escaped;
     done.no_new_privs |= outcome.no_new_privs;

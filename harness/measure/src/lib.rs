@@ -122,7 +122,7 @@ pub enum Error {
     /// What was declared for a comparison cannot be done.
     #[error("the rules of the comparison cannot be followed: {0}")]
     Rules(String),
-    /// SIGINT, SIGTERM or SIGHUP arrived.
+    /// SIGINT, SIGTERM, SIGHUP or SIGQUIT arrived.
     #[error("stopped by signal {0}")]
     Interrupted(i32),
 }

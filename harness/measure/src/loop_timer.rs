@@ -2,7 +2,7 @@
 //! Criterion do: samples are taken and verified as in a session, and recorded
 //! nowhere.
 
-use crate::isolated::{self, Processors, Spec};
+use crate::isolated::{self, Processors, Spec, Variables};
 use crate::request::{Request, Size, Target};
 use crate::runs::MOST_PADDING;
 use crate::session::{allowed_processors, choose_modes};
@@ -100,6 +100,7 @@ impl<'a> LoopTimer<'a> {
             show_output: false,
             filter: None,
             describe_filter: false,
+            variables: Variables::Fixed,
         };
         let done = isolated::run(&self.harness, &spec, self.termination)?;
         let failed = |reason| Error::Sample {

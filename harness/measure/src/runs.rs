@@ -1,6 +1,6 @@
 //! Takes the samples of a plan, one after the other.
 
-use crate::isolated::{self, Binaries, Done, FilterCost, Processors, Spec};
+use crate::isolated::{self, Binaries, Done, FilterCost, Processors, Spec, Variables};
 use crate::pressure::Pressure;
 use crate::progress::Progress;
 use crate::request::Request;
@@ -141,8 +141,8 @@ impl<'a> Runs<'a> {
         for _ in 0..rounds {
             for arm in &arms {
                 let (done, _) = self.take(subject, arm, 1, "warming up")?;
-                self.judge(subject, arm, 1, &done, &mut known.reference)
-                    .map_err(|reason| failed(subject, arm, reason))?;
+                let verdict = self.judge(subject, arm, 1, &done, &mut known.reference);
+                self.conclude(subject, arm, verdict.err())?;
                 known.executions.insert(arm.clone(), repetitions(&done));
                 if let Some(filter) = done.filter {
                     known.filters.insert(arm.clone(), filter);
@@ -165,9 +165,7 @@ impl<'a> Runs<'a> {
             self.writer.append(&sample)?;
             let failure = sample.error.clone();
             self.samples.push(sample);
-            if let Some(reason) = failure {
-                return Err(failed(subject, &Arm::of(slot), reason));
-            }
+            self.conclude(subject, &Arm::of(slot), failure)?;
         }
         Ok(())
     }
@@ -182,6 +180,10 @@ impl<'a> Runs<'a> {
         let arm = Arm::of(slot);
         let (done, context) = self.take(subject, &arm, executions, "measuring")?;
         let verdict = self.judge(subject, &arm, executions, &done, reference);
+        if verdict.is_err() {
+            // Where a signal to all processes at once ended it, nothing failed.
+            self.interrupted()?;
+        }
         let stops = done.stops.as_ref();
         Ok(Sample {
             index: self.samples.len() as u64,
@@ -227,7 +229,18 @@ impl<'a> Runs<'a> {
         })
     }
 
-    /// One run with its hooks.
+    /// What follows a run whose row is safe. A failure of the run itself is
+    /// what is reported, whatever comes after.
+    fn conclude(&self, subject: &Subject, arm: &Arm, failure: Option<String>) -> Result<(), Error> {
+        let concluded = self.hook("conclude", self.request.hooks.conclude.as_deref());
+        if let Some(reason) = failure {
+            return Err(failed(subject, arm, reason));
+        }
+        concluded?;
+        self.interrupted()
+    }
+
+    /// One run, with the hook before it.
     fn take(
         &mut self,
         subject: &Subject,
@@ -236,8 +249,7 @@ impl<'a> Runs<'a> {
         what: &str,
     ) -> Result<(Done, Context), Error> {
         let mode = arm.mode.as_str();
-        let hooks = &self.request.hooks;
-        self.hook("prepare", hooks.prepare.as_deref())?;
+        self.hook("prepare", self.request.hooks.prepare.as_deref())?;
         self.interrupted()?;
         self.progress.start(&subject.plan.name, mode, what);
         let io = |source| Error::Io {
@@ -270,11 +282,17 @@ impl<'a> Runs<'a> {
                 .as_ref()
                 .map(|file| file.program().to_bytes()),
             describe_filter: self.binaries.are_two() && what == "warming up",
+            variables: if subject.own {
+                Variables::Fixed
+            } else {
+                Variables::Callers
+            },
         };
         tracing::debug!(?spec, "executing");
         let started_ns = nanoseconds(self.started);
         let before = Pressure::now();
-        let done = isolated::run(self.binaries.of(arm.side), &spec, self.termination)?;
+        let done = isolated::run(self.binaries.of(arm.side), &spec, self.termination);
+        let done = done.or_else(|error| self.interrupted().and(Err(error)))?;
         let after = Pressure::now();
         let context = Context {
             padding,
@@ -294,8 +312,6 @@ impl<'a> Runs<'a> {
             started.elapsed(),
             what == "measuring",
         );
-        self.hook("conclude", hooks.conclude.as_deref())?;
-        self.interrupted()?;
         if done.escaped > 0 {
             *self.escaped.entry(mode.to_owned()).or_default() += done.escaped;
         }
@@ -334,10 +350,8 @@ impl<'a> Runs<'a> {
     /// Runs a hook. A signal to the whole terminal ends it too, and is then
     /// what the measurement ends from.
     fn hook(&self, name: &'static str, command: Option<&str>) -> Result<(), Error> {
-        hook::run(name, command).or_else(|error| {
-            self.interrupted()?;
-            Err(error)
-        })
+        hook::run(name, command, self.termination)
+            .or_else(|error| self.interrupted().and(Err(error)))
     }
 
     fn interrupted(&self) -> Result<(), Error> {

@@ -5,7 +5,7 @@
 //! workload that does nothing is traced once, and its calls are that number.
 
 use crate::Error;
-use crate::isolated::{self, Processors, Spec};
+use crate::isolated::{self, Processors, Spec, Variables};
 use crate::subject;
 use harness_sys::signals::Termination;
 use harness_workloads::Statement;
@@ -35,6 +35,7 @@ pub(crate) fn measure(harness: &Path, termination: &Termination) -> Result<Optio
         show_output: false,
         filter: None,
         describe_filter: false,
+        variables: Variables::Fixed,
     };
     let done = isolated::run(harness, &spec, termination)?;
     match done.exit_code {

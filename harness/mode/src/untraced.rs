@@ -16,7 +16,8 @@ pub(crate) fn run(launch: &Launch<'_>, start: Start<'_>) -> Result<Outcome, Erro
     child.release();
     loop {
         match wait::any() {
-            Ok((tid, status)) if tid == root => match classify(status) {
+            // The id of a process that has ended may come again in its own tree.
+            Ok((tid, status)) if tid == root && end.is_none() => match classify(status) {
                 Report::Exited(code) => end = Some(End::Exited(code)),
                 Report::Killed(signal) => end = Some(End::Killed(signal)),
                 // Only a tracer is told of stops, and there is none.

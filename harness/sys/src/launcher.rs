@@ -7,6 +7,10 @@
 //! the start of the traced part with a SIGSTOP of its own, and executes. What
 //! goes wrong on the way is read from a pipe when the child has ended.
 
+mod error;
+
+pub use error::{LaunchError, Step};
+
 use crate::seccomp::{self, SockFilter};
 use crate::{Errno, Tid, affinity, process};
 use std::convert::Infallible;
@@ -28,6 +32,7 @@ pub struct Launch<'fd> {
     descriptors: Vec<(BorrowedFd<'fd>, RawFd)>,
     inherited: Vec<(RawFd, RawFd)>,
     cpu: Option<u32>,
+    own_group: bool,
 }
 
 /// How a program is to be started.
@@ -46,97 +51,6 @@ pub enum Start<'f> {
 impl Start<'_> {
     fn is_traced(self) -> bool {
         matches!(self, Self::Traced | Self::Filtered(_))
-    }
-}
-
-/// Why a program could not be started.
-#[derive(Debug, thiserror::Error)]
-pub enum LaunchError {
-    /// No such program.
-    #[error("{program}: command not found{}", searched(.path.as_ref()))]
-    NotFound {
-        /// The name as given.
-        program: String,
-        /// `PATH`, where it was searched.
-        path: Option<OsString>,
-    },
-    /// The file is there but not executable.
-    #[error("{0}: not an executable file; check its permissions (chmod +x)")]
-    NotExecutable(PathBuf),
-    /// A word or variable cannot be passed to a program.
-    #[error("{0:?} has a NUL byte, which execve(2) cannot pass on")]
-    NulByte(OsString),
-    /// fork(2), pipe(2) failed.
-    #[error("cannot start a process: {operation}: {errno}")]
-    Parent {
-        /// The system call.
-        operation: &'static str,
-        /// Its error.
-        errno: Errno,
-    },
-    /// The child failed before it was the program.
-    #[error("cannot execute {}: {step}: {errno}", .program.display())]
-    Child {
-        /// The program's path.
-        program: PathBuf,
-        /// What the child was doing.
-        step: Step,
-        /// The error.
-        errno: Errno,
-    },
-}
-
-fn searched(path: Option<&OsString>) -> String {
-    path.map_or_else(String::new, |path| format!(" in PATH ({})", path.display()))
-}
-
-/// What a child was doing when it failed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[repr(u8)]
-pub enum Step {
-    /// Putting its descriptors in place.
-    Descriptors = 1,
-    /// Changing to the working directory.
-    Directory,
-    /// Binding itself to a processor.
-    Affinity,
-    /// Asking to be killed with its parent.
-    ParentDeath,
-    /// Setting `no_new_privs`.
-    NoNewPrivs,
-    /// Installing the filter.
-    Filter,
-    /// Marking the start.
-    Mark,
-    /// execve(2).
-    Exec,
-}
-
-impl Step {
-    const ALL: [Self; 8] = [
-        Self::Descriptors,
-        Self::Directory,
-        Self::Affinity,
-        Self::ParentDeath,
-        Self::NoNewPrivs,
-        Self::Filter,
-        Self::Mark,
-        Self::Exec,
-    ];
-}
-
-impl std::fmt::Display for Step {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::Descriptors => "dup2(2) of its standard streams",
-            Self::Directory => "chdir(2)",
-            Self::Affinity => "sched_setaffinity(2)",
-            Self::ParentDeath => "prctl(PR_SET_PDEATHSIG)",
-            Self::NoNewPrivs => "prctl(PR_SET_NO_NEW_PRIVS)",
-            Self::Filter => "seccomp(SECCOMP_SET_MODE_FILTER)",
-            Self::Mark => "kill(2)",
-            Self::Exec => "execve(2)",
-        })
     }
 }
 
@@ -174,6 +88,7 @@ impl<'fd> Launch<'fd> {
             descriptors: Vec::new(),
             inherited: Vec::new(),
             cpu: None,
+            own_group: false,
         })
     }
 
@@ -202,6 +117,13 @@ impl<'fd> Launch<'fd> {
     /// Binds it to one processor.
     pub fn pin_to(&mut self, cpu: u32) -> &mut Self {
         self.cpu = Some(cpu);
+        self
+    }
+
+    /// Makes it lead a process group of its own: a signal it sends to its whole
+    /// group does not reach this process.
+    pub fn own_group(&mut self) -> &mut Self {
+        self.own_group = true;
         self
     }
 
@@ -240,6 +162,9 @@ impl<'fd> Launch<'fd> {
         }
         if let Some(directory) = &self.directory {
             nix::unistd::chdir(directory.as_c_str()).map_err(|errno| (Step::Directory, errno))?;
+        }
+        if self.own_group {
+            process::new_group().map_err(|errno| (Step::Group, errno))?;
         }
         if let Some(cpu) = self.cpu {
             affinity::pin_to(cpu).map_err(|errno| (Step::Affinity, errno))?;
@@ -541,7 +466,7 @@ mod tests {
             .to_string();
         assert_eq!(
             absent,
-            "no-such-command: command not found in PATH (/nonexistent:/bin:/usr/bin)"
+            "no-such-command: command not found in PATH (/nonexistent:/bin:/usr/bin); check its spelling, or give its path"
         );
         assert!(matches!(
             resolve(OsStr::new("/etc/passwd"), None),

@@ -3,6 +3,7 @@
 use crate::{Errno, Tid};
 use nix::sys::signal::{Signal, kill as nix_kill};
 use nix::unistd::Pid;
+use std::os::fd::{FromRawFd, OwnedFd, RawFd};
 
 /// Makes orphaned descendants children of this process, so that they can be
 /// waited for (`PR_SET_CHILD_SUBREAPER`, Linux 3.4).
@@ -24,6 +25,37 @@ pub fn die_with_parent() -> Result<(), Errno> {
     // SAFETY: integer arguments only.
     let result = unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL, 0, 0, 0) };
     Errno::result(result).map(drop)
+}
+
+/// Starts a session of this process's own, without a controlling terminal
+/// (setsid(2)).
+///
+/// # Errors
+/// `EPERM`: it leads a process group.
+pub fn new_session() -> Result<(), Errno> {
+    nix::unistd::setsid().map(drop)
+}
+
+/// Starts a process group of this process's own (setpgid(2)).
+///
+/// # Errors
+/// `EPERM`: it leads a session.
+pub fn new_group() -> Result<(), Errno> {
+    let own = Pid::from_raw(0);
+    nix::unistd::setpgid(own, own)
+}
+
+/// A descriptor that is readable once `child` has ended (pidfd_open(2), Linux
+/// 5.3), close-on-exec.
+///
+/// # Errors
+/// `ESRCH`: gone; `EMFILE`, `ENFILE`, `ENOMEM`.
+pub fn descriptor(child: Tid) -> Result<OwnedFd, Errno> {
+    // SAFETY: integer arguments only.
+    let number = Errno::result(unsafe { libc::syscall(libc::SYS_pidfd_open, child.0, 0) })?;
+    let number = RawFd::try_from(number).map_err(|_| Errno::EBADF)?;
+    // SAFETY: the kernel has just opened it for this call alone.
+    Ok(unsafe { OwnedFd::from_raw_fd(number) })
 }
 
 /// The parent of this process.

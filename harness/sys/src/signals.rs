@@ -1,17 +1,17 @@
 //! Signals this process takes as events instead of dying from them.
 
 use crate::Errno;
-use nix::sys::signal::{SigSet, Signal};
+use nix::sys::signal::{SigHandler, SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use std::os::fd::{AsFd, BorrowedFd};
 
-/// SIGINT, SIGTERM and SIGHUP, blocked and readable from a descriptor; without
+/// SIGINT, SIGTERM, SIGHUP and SIGQUIT, blocked and readable from a descriptor; without
 /// those that are ignored, as nohup(1) and background scripts have it.
 #[derive(Debug)]
 pub struct Termination(SignalFd);
 
 impl Termination {
-    /// Blocks the three signals on this thread, for as long as the process
+    /// Blocks these signals on this thread, for as long as the process
     /// lives, and opens the descriptor. Call it before any thread is started:
     /// a thread that does not block them would still die from them.
     ///
@@ -19,7 +19,12 @@ impl Termination {
     /// `EMFILE`, `ENFILE`, `ENOMEM`.
     pub fn block() -> Result<Self, Errno> {
         let mut set = SigSet::empty();
-        for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {
+        for signal in [
+            Signal::SIGINT,
+            Signal::SIGTERM,
+            Signal::SIGHUP,
+            Signal::SIGQUIT,
+        ] {
             // A blocked signal is queued even where it is ignored.
             if !is_ignored(signal) {
                 set.add(signal);
@@ -38,6 +43,16 @@ impl Termination {
         let info = self.0.read_signal()?;
         Ok(info.and_then(|info| i32::try_from(info.ssi_signo).ok()))
     }
+}
+
+/// Makes children of this process wait to be waited for: a caller that ignores
+/// SIGCHLD has the kernel reap them unseen (wait(2), `ECHILD`).
+///
+/// # Errors
+/// None with these arguments.
+pub fn wait_for_children() -> Result<(), Errno> {
+    // SAFETY: installs no handler.
+    unsafe { nix::sys::signal::signal(Signal::SIGCHLD, SigHandler::SigDfl) }.map(drop)
 }
 
 fn is_ignored(signal: Signal) -> bool {

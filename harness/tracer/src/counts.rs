@@ -50,19 +50,10 @@ impl Stops {
     }
 }
 
-/// How often a call was entered, and how often it failed.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct CallCount {
-    /// Entered.
-    pub entered: u64,
-    /// Returned an error.
-    pub failed: u64,
-}
-
-/// Counts per ABI and number. Numbers beyond any table share one count, so that
+/// How often each call was entered, by ABI and number. Numbers beyond any table share one count, so that
 /// counting never allocates.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CallCounts(Vec<CallCount>);
+pub struct CallCounts(Vec<u64>);
 
 /// Above the highest number of any ABI's table.
 const NUMBERS: usize = 1024;
@@ -70,14 +61,14 @@ const ABIS: [Abi; 3] = [Abi::X86_64, Abi::I386, Abi::X32];
 
 impl Default for CallCounts {
     fn default() -> Self {
-        Self(vec![CallCount::default(); ABIS.len() * NUMBERS])
+        Self(vec![0; ABIS.len() * NUMBERS])
     }
 }
 
 impl CallCounts {
     /// The count of one number; all from 1023 on share the last one.
     #[inline]
-    pub(crate) fn of(&mut self, abi: Abi, number: u32) -> &mut CallCount {
+    pub(crate) fn of(&mut self, abi: Abi, number: u32) -> &mut u64 {
         let row = match abi {
             Abi::X86_64 => 0,
             Abi::I386 => 1,
@@ -89,11 +80,11 @@ impl CallCounts {
 
     /// Every ABI, number and count that is not zero; number 1023 stands for all
     /// from there on.
-    pub fn iter(&self) -> impl Iterator<Item = (Abi, u32, CallCount)> + '_ {
+    pub fn iter(&self) -> impl Iterator<Item = (Abi, u32, u64)> + '_ {
         self.0
             .iter()
             .enumerate()
-            .filter(|(_, count)| count.entered > 0)
+            .filter(|&(_, &count)| count > 0)
             .map(|(i, &count)| {
                 let number = u32::try_from(i % NUMBERS).unwrap_or(u32::MAX);
                 (ABIS[i / NUMBERS], number, count)
@@ -108,13 +99,10 @@ mod tests {
     #[test]
     fn counts_of_different_abis_stay_apart() {
         let mut counts = CallCounts::default();
-        counts.of(Abi::X86_64, 42).entered += 1;
-        counts.of(Abi::I386, 42).entered += 2;
-        counts.of(Abi::X32, u32::MAX).entered += 3;
-        let seen: Vec<_> = counts
-            .iter()
-            .map(|(abi, number, count)| (abi, number, count.entered))
-            .collect();
+        *counts.of(Abi::X86_64, 42) += 1;
+        *counts.of(Abi::I386, 42) += 2;
+        *counts.of(Abi::X32, u32::MAX) += 3;
+        let seen: Vec<_> = counts.iter().collect();
         assert_eq!(
             seen,
             [

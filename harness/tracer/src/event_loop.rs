@@ -43,10 +43,8 @@ pub struct Outcome {
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The tracer may not attach.
-    #[error("cannot trace process {tid}: PTRACE_SEIZE: {errno}")]
+    #[error("cannot trace a process: PTRACE_SEIZE: {errno}")]
     Attach {
-        /// The process.
-        tid: Tid,
         /// The error.
         errno: Errno,
     },
@@ -125,7 +123,7 @@ pub fn trace(mut child: Launched, policy: Policy, events: Events<'_>) -> Result<
     };
     if let Err(errno) = ptrace::seize(root, options) {
         child.abandon();
-        return Err(Error::Attach { tid: root, errno });
+        return Err(Error::Attach { errno });
     }
     child.release();
     let Some(stopped) = await_mark(root)? else {
@@ -224,10 +222,11 @@ impl Tracer<'_> {
     }
 
     fn on_end(&mut self, tid: Tid, end: End) {
-        if tid == self.root {
+        // The id of a process that has ended may come again in its own tree.
+        if tid == self.root && self.end.is_none() {
             self.end = Some(end);
         }
-        self.escapes.suspect(tid, &self.tracees);
+        self.escapes.ended(tid, end, &self.tracees);
         self.tracees.end(tid);
     }
 
@@ -236,8 +235,12 @@ impl Tracer<'_> {
         #[cfg(feature = "planted-slowdown")]
         self.planted.spin();
         let stopped = Stopped::new(tid);
+        let mut new_task = None;
         if is_exec(stop) {
             self.on_exec(tid, &stopped)?;
+        }
+        if stop == Stop::Event(Event::NewTask) {
+            new_task = event_task(tid, &stopped)?;
         }
         if stop == Stop::Signal(SIGCHLD) {
             self.on_child_signal(tid, &stopped)?;
@@ -267,7 +270,7 @@ impl Tracer<'_> {
             }
             _ => {
                 if stop == Stop::Event(Event::NewTask) {
-                    self.escapes.announced();
+                    self.escapes.announced(new_task);
                     if let Some(call) = &mut tracee.call {
                         call.new_task = true;
                     }
@@ -300,16 +303,22 @@ impl Tracer<'_> {
     }
 
     fn on_exec(&mut self, leader: Tid, stopped: &Stopped) -> Result<(), Error> {
-        let message = stopped.event_message();
-        let message = message.map_err(|errno| failed(leader, "PTRACE_GETEVENTMSG", errno))?;
-        let former = message
-            .and_then(|message| i32::try_from(message).ok())
-            .map(Tid);
+        self.escapes.executed();
+        let former = event_task(leader, stopped)?;
         if let Some(former) = former.filter(|&former| former != leader) {
             self.tracees.succeed(leader, former);
         }
         Ok(())
     }
+}
+
+/// The task an event stop of `tid` is about; `None` where that is dying.
+fn event_task(tid: Tid, stopped: &Stopped) -> Result<Option<Tid>, Error> {
+    let message = stopped.event_message();
+    let message = message.map_err(|errno| failed(tid, "PTRACE_GETEVENTMSG", errno))?;
+    Ok(message
+        .and_then(|message| i32::try_from(message).ok())
+        .map(Tid))
 }
 
 /// A syscall-enter-, syscall-exit- or seccomp-stop.
@@ -340,9 +349,9 @@ fn on_call(
                 return Ok(tracee.phase.abandon(policy));
             }
         }
-        SyscallInfo::Exit { result, is_error } => {
+        SyscallInfo::Exit { result, .. } => {
             tracee.phase.correct(false);
-            leave(tracee, result, is_error, counts);
+            leave(tracee, result);
         }
         SyscallInfo::None => {}
     }
@@ -357,27 +366,22 @@ fn enter(tracee: &mut Tracee, call: ptrace::Call, events: Events<'_>, counts: &m
     let Some((abi, number)) = Abi::of(call.arch, call.number) else {
         return;
     };
-    let wanted = events.contain(abi, number);
-    if wanted {
+    if events.contain(abi, number) {
         counts.traced_events += 1;
-        counts.calls.of(abi, number).entered += 1;
+        *counts.calls.of(abi, number) += 1;
     }
     tracee.call = Some(InFlight {
         abi,
         number,
-        traced: wanted,
         new_task: false,
     });
 }
 
 #[inline]
-fn leave(tracee: &mut Tracee, result: i64, is_error: bool, counts: &mut Counts) {
+fn leave(tracee: &mut Tracee, result: i64) {
     let Some(call) = tracee.call.take() else {
         return;
     };
-    if call.traced && is_error {
-        counts.calls.of(call.abi, call.number).failed += 1;
-    }
     if !call.new_task && result > 0 && makes_task(call.abi, call.number) {
         tracee.unannounced = i32::try_from(result).ok().map(Tid);
     }
@@ -438,5 +442,31 @@ impl Counts {
             Tally::Signal => &mut stops.signal,
             Tally::Group => &mut stops.group,
         } += 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Process ids are few, and a long tree uses them again.
+    #[test]
+    fn the_end_of_the_first_process_is_the_first_of_its_id() {
+        let mut tracer = Tracer {
+            policy: Policy::EveryCall,
+            events: Events::Every,
+            counts: Counts::default(),
+            tracees: Tracees::default(),
+            escapes: Escapes::default(),
+            root: Tid(2),
+            end: None,
+            #[cfg(feature = "planted-slowdown")]
+            planted: crate::planted::Planted::from_environment().expect("no slowdown"),
+        };
+        tracer.tracees.adopt(Tid(2));
+        tracer.on_end(Tid(2), End::Exited(3));
+        tracer.tracees.adopt(Tid(2));
+        tracer.on_end(Tid(2), End::Killed(15));
+        assert_eq!(tracer.end, Some(End::Exited(3)));
     }
 }

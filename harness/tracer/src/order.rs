@@ -72,7 +72,7 @@ fn observe(start: Start<'_>) -> Result<Vec<Stop>, Error> {
     let attached = ptrace::seize(tid, Options::WHOLE_TREE.with_seccomp_stops());
     if let Err(errno) = attached {
         child.abandon();
-        return Err(Error::Attach { tid, errno });
+        return Err(Error::Attach { errno });
     }
     child.release();
     let mut stops = Vec::new();

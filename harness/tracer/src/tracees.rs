@@ -22,8 +22,6 @@ pub(crate) struct Tracee {
 pub(crate) struct InFlight {
     pub(crate) abi: Abi,
     pub(crate) number: u32,
-    /// Whether the call is in the trace set.
-    pub(crate) traced: bool,
     /// Whether an event stop told of a new task meanwhile.
     pub(crate) new_task: bool,
 }
