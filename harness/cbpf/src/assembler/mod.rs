@@ -17,6 +17,8 @@
 //! (`0000: 0x20 0x00 0x00 0x00000004 ld $data[4]`; what follows them is a comment, and so is its heading) or as
 //! `bpf_asm -c` does (`{ 0x20, 0, 0, 0x00000004 },`).
 //!
+//! Mnemonics and registers may be in capitals, and a line whose first character is `#` is a comment.
+//!
 //! The assembler adds nothing: a line is an instruction, and a jump that does not reach is an error.
 
 mod line;
