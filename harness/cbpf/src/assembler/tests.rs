@@ -110,6 +110,12 @@ fn all_syntaxes_give_the_same_program() {
 ";
     assert_eq!(program(labels), program(array));
     assert_eq!(program(labels), program(listing));
+    let line =
+        "7,32 0 0 4,21 0 3 3221225534,32 0 0 0,21 2 0 15,21 1 0 231,6 0 0 0,6 0 0 2147418112,\n";
+    assert_eq!(program(labels), program(line));
+    let error = assemble("2,6 0 0 0,").expect_err("one is missing");
+    let (promised, found) = (2, 1);
+    assert_eq!(error.reason, AssembleReason::Count { promised, found });
 }
 
 #[test]
