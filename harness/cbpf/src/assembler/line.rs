@@ -54,7 +54,9 @@ pub(super) fn parse(line: &str, number: usize, pc: usize) -> Result<Line<'_>, As
     };
     let mut parsed = Line::default();
     let heading = line.trim();
-    if heading.starts_with("line ") && heading.contains(" OP ")
+    // A preprocessor's line, or a comment as in a shell.
+    if line.starts_with('#')
+        || heading.starts_with("line ") && heading.contains(" OP ")
         || !heading.is_empty() && heading.bytes().all(|byte| byte == b'=')
     {
         return Ok(parsed);
@@ -165,6 +167,9 @@ impl<'a> Parser<'a> {
     fn number(&mut self) -> Result<u32, AssembleError> {
         let start = self.position();
         let negative = self.accept("-");
+        if !negative {
+            self.accept("+");
+        }
         let word = self.next();
         let digits = |radix, digits: &str| u32::from_str_radix(digits, radix).ok();
         let value = match word.as_bytes() {
@@ -186,7 +191,7 @@ impl<'a> Parser<'a> {
 
     fn is_number(&self) -> bool {
         let token = self.peek();
-        token == "-" || token.starts_with(|first: char| first.is_ascii_digit())
+        matches!(token, "-" | "+") || token.starts_with(|first: char| first.is_ascii_digit())
     }
 
     /// The four numbers of an instruction.
@@ -229,11 +234,11 @@ impl<'a> Parser<'a> {
     fn operand(&mut self, expected: &'static str) -> Result<Operand, AssembleError> {
         let register = self.accept("%");
         match self.peek() {
-            "x" => {
+            "x" | "X" => {
                 self.next();
                 Ok(Operand::X)
             }
-            "a" => {
+            "a" | "A" => {
                 self.next();
                 Ok(Operand::A)
             }
@@ -289,7 +294,8 @@ impl<'a> Parser<'a> {
 
     fn instruction(&mut self, start: Position) -> Result<Item<'a>, AssembleError> {
         let plain = |code, k| Ok(Item::Plain(Insn::statement(code, k)));
-        match self.mnemonic {
+        let mnemonic = self.mnemonic.to_ascii_lowercase();
+        match mnemonic.as_str() {
             "ld" => {
                 const TAKES: &str = "[k], #k, M[k] or #len";
                 let before = self.at;
@@ -312,7 +318,7 @@ impl<'a> Parser<'a> {
                 }
             }
             "ldi" | "ldxi" => {
-                let load = if self.mnemonic == "ldi" {
+                let load = if mnemonic == "ldi" {
                     code::LD_IMM
                 } else {
                     code::LDX_IMM
@@ -324,7 +330,7 @@ impl<'a> Parser<'a> {
                 }
             }
             "st" | "stx" => {
-                let store = if self.mnemonic == "st" {
+                let store = if mnemonic == "st" {
                     code::ST_MEM
                 } else {
                     code::STX_MEM
@@ -370,7 +376,7 @@ impl<'a> Parser<'a> {
             "ldh" | "ldb" | "ldxb" | "mod" => {
                 Err(start.error(AssembleReason::NotSeccomp(self.mnemonic.to_owned())))
             }
-            other => Err(start.error(AssembleReason::Mnemonic(other.to_owned()))),
+            _ => Err(start.error(AssembleReason::Mnemonic(self.mnemonic.to_owned()))),
         }
     }
 

@@ -17,6 +17,10 @@
 //! (`0000: 0x20 0x00 0x00 0x00000004 ld $data[4]`; what follows them is a comment, and so is its heading) or as
 //! `bpf_asm -c` does (`{ 0x20, 0, 0, 0x00000004 },`).
 //!
+//! A text of one line may be what `bpf_asm` prints by itself: `2,32 0 0 4,6 0 0 0,`.
+//!
+//! Mnemonics and registers may be in capitals, and a line whose first character is `#` is a comment.
+//!
 //! The assembler adds nothing: a line is an instruction, and a jump that does not reach is an error.
 
 mod line;
@@ -107,6 +111,14 @@ pub enum AssembleReason {
         /// What stands there.
         found: usize,
     },
+    /// A line of numbers has not as many instructions as its first number says.
+    #[error("this says that there are {promised} instructions, and has {found}")]
+    Count {
+        /// How many it says.
+        promised: usize,
+        /// How many there are.
+        found: usize,
+    },
     /// The kernel would refuse the instruction.
     #[error("{0}")]
     Refused(Violation),
@@ -139,7 +151,10 @@ impl Position {
 /// The first thing wrong, with its place: what cannot be read, labels that do not fit, and everything that the kernel
 /// would refuse.
 pub fn assemble(text: &str) -> Result<Program, AssembleError> {
-    let text = without_comments(text)?;
+    let mut text = without_comments(text)?;
+    if let Some(lines) = one_line_of_numbers(&text)? {
+        text = lines;
+    }
     let mut items: Vec<(Position, Item)> = Vec::new();
     let mut labels: HashMap<&str, (usize, Position)> = HashMap::new();
     for (at, line) in text.lines().enumerate() {
@@ -168,6 +183,29 @@ pub fn assemble(text: &str) -> Result<Program, AssembleError> {
         }
         CheckError::Length { .. } => end.error(AssembleReason::Length(error)),
     })
+}
+
+/// What `bpf_asm` prints by itself, `2,32 0 0 4,6 0 0 0,`, as an instruction a line; `None` for any other text.
+fn one_line_of_numbers(text: &str) -> Result<Option<String>, AssembleError> {
+    let Some((count, instructions)) = text.trim().split_once(',') else {
+        return Ok(None);
+    };
+    let numbers = |byte: u8| byte.is_ascii_digit() || byte == b' ' || byte == b',';
+    let Ok(promised) = count.parse::<usize>() else {
+        return Ok(None);
+    };
+    if !instructions.bytes().all(numbers) {
+        return Ok(None);
+    }
+    let found = instructions
+        .split(',')
+        .filter(|part| !part.trim().is_empty());
+    let found = found.count();
+    if found != promised {
+        let start = Position { line: 1, column: 1 };
+        return Err(start.error(AssembleReason::Count { promised, found }));
+    }
+    Ok(Some(instructions.replace(',', "\n")))
 }
 
 /// Puts offsets in the place of labels.

@@ -110,6 +110,12 @@ fn all_syntaxes_give_the_same_program() {
 ";
     assert_eq!(program(labels), program(array));
     assert_eq!(program(labels), program(listing));
+    let line =
+        "7,32 0 0 4,21 0 3 3221225534,32 0 0 0,21 2 0 15,21 1 0 231,6 0 0 0,6 0 0 2147418112,\n";
+    assert_eq!(program(labels), program(line));
+    let error = assemble("2,6 0 0 0,").expect_err("one is missing");
+    let (promised, found) = (2, 1);
+    assert_eq!(error.reason, AssembleReason::Count { promised, found });
 }
 
 #[test]
@@ -145,6 +151,10 @@ fn every_instruction_assembles_to_its_opcode() {
         ("txa", Insn::statement(code::TXA, 0)),
         ("ret a", Insn::statement(code::RET_A, 0)),
         ("ret %a", Insn::statement(code::RET_A, 0)),
+        ("RET A", Insn::statement(code::RET_A, 0)),
+        ("LD #+5", Insn::statement(code::LD_IMM, 5)),
+        ("Add X", Insn::statement(code::ADD_X, 0)),
+        ("# a comment\nLDI +5", Insn::statement(code::LD_IMM, 5)),
         ("ja far", Insn::statement(code::JA, 1)),
         ("jmp far", Insn::statement(code::JA, 1)),
         ("jeq #1, far", jump(code::JEQ_K, 1)),
@@ -170,7 +180,7 @@ fn errors_have_a_place_and_a_reason() {
         ("/* only */ ; a comment\n", 1, 1, "there is no instruction"),
         ("ld [0] /* no end", 1, 8, "this comment does not end"),
         ("ret #0\n  frob #1", 2, 3, "unknown instruction 'frob'"),
-        ("RET #0", 1, 1, "unknown instruction 'RET'"),
+        ("RETURN #0", 1, 1, "unknown instruction 'RETURN'"),
         ("ldh [0]", 1, 1, "seccomp does not accept 'ldh'"),
         ("mod #3", 1, 1, "seccomp does not accept 'mod'"),
         ("ld [x + 1]", 1, 5, "seccomp does not accept 'ld [x + k]'"),

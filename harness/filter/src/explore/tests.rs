@@ -1,3 +1,5 @@
+//! What is found in programs whose branches are known, and what is left undecided.
+
 use harness_cbpf::{Program, SeccompData, assemble};
 
 use super::{Explorer, Undecided};
