@@ -6,6 +6,7 @@
 //! through `isolated`, `verify` decides whether it counts. `gate` does the same
 //! with two harnesses, and as many blocks as a verdict needs.
 
+mod computing;
 pub mod environment;
 pub mod gate;
 mod hook;

@@ -3,8 +3,9 @@
 use crate::isolated::{self, REPORT_FD};
 use crate::request::{Request, Target};
 use crate::startup::{self, Calls};
-use crate::{Error, nearest};
+use crate::{Error, computing, nearest};
 use harness_record::{Pin, WorkloadPlan};
+use harness_sys::signals::Termination;
 use harness_syscalls::{Abi, Table, TraceSet};
 use harness_workloads::{Parameters, Processes, Statement, Workload};
 use std::ffi::{OsStr, OsString};
@@ -63,9 +64,16 @@ impl Subject {
         target: &Target,
         request: &Request,
         startup: Option<&Calls>,
+        termination: &Termination,
     ) -> Result<Self, Error> {
         match target {
-            Target::Workload(name) => Self::workload(find(name)?, request, startup),
+            Target::Workload(name) => {
+                let workload = find(name)?;
+                let turns = computing::is_told(workload)
+                    .then(|| computing::turns(workload, termination))
+                    .transpose()?;
+                Self::workload(workload, request, startup, turns)
+            }
             Target::Command(words) => Self::command(words, request),
         }
     }
@@ -74,11 +82,13 @@ impl Subject {
         workload: &'static dyn Workload,
         request: &Request,
         startup: Option<&Calls>,
+        turns: Option<u32>,
     ) -> Result<Self, Error> {
         let mut parameters = Parameters {
             operations: request.size.operations,
             units: request.size.units,
             jobs: request.size.jobs,
+            turns,
             seed: request.seed,
         };
         if request.size.short_loops && workload.times_itself() {
