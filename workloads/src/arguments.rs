@@ -18,6 +18,8 @@ pub struct Parameters {
     pub units: Option<u32>,
     /// Units that `make-sim` runs at once.
     pub jobs: Option<u32>,
+    /// Turns of `make-sim`'s computing loop for a microsecond of its plan.
+    pub turns: Option<u32>,
     /// Seed of what `make-sim` varies between units.
     pub seed: u64,
 }
@@ -29,6 +31,7 @@ impl Parameters {
             ("--operations", self.operations),
             ("--units", self.units.map(u64::from)),
             ("--jobs", self.jobs.map(u64::from)),
+            ("--turns", self.turns.map(u64::from)),
             ("--seed", Some(self.seed)),
         ];
         given
@@ -125,6 +128,7 @@ impl Arguments {
             }
             "--units" => self.parameters.units = Some(number(value).filter(|count| *count > 0)?),
             "--jobs" => self.parameters.jobs = Some(number(value).filter(|count| *count > 0)?),
+            "--turns" => self.parameters.turns = Some(number(value)?),
             "--seed" => self.parameters.seed = number(value)?,
             "--report-fd" => self.report = Some(number(value)?),
             "--burn" => self.burn = Some(number(value).filter(|percent| *percent <= 1000)?),
@@ -142,6 +146,7 @@ mod tests {
         "--operations",
         "--units",
         "--jobs",
+        "--turns",
         "--seed",
         "--report-fd",
         "--burn",
@@ -161,6 +166,7 @@ mod tests {
                 operations: Some(1),
                 units: Some(2),
                 jobs: Some(3),
+                turns: Some(0),
                 seed: u64::MAX,
             },
         ] {
@@ -175,6 +181,7 @@ mod tests {
             operations: Some(1),
             units: Some(2),
             jobs: None,
+            turns: None,
             seed: 4,
         };
         assert_eq!(
@@ -199,6 +206,7 @@ mod tests {
             "--units 0",
             "--units 4294967296",
             "--jobs 0",
+            "--turns -1",
             "--report-fd -1",
             "--burn 1001",
         ] {

@@ -26,6 +26,7 @@ mod threads;
 mod write;
 
 pub use arguments::{Arguments, Parameters, UsageError};
+pub use make_sim::Computing;
 pub use statement::Statement;
 
 use std::ffi::{OsStr, OsString};

@@ -18,6 +18,7 @@ mod site;
 use std::ffi::OsString;
 
 use harness_sys::calls;
+use harness_sys::rusage::thread_time;
 
 use crate::{Arguments, During, Failure, Parameters, Processes, Statement, Workload, number};
 use image::{ended_well, lookup, start};
@@ -33,6 +34,9 @@ const UNITS: u32 = 14;
 const JOBS: u32 = 2;
 /// Services that the job server looks for, as `make` asks for users and groups.
 const LOOKUPS: u64 = 2;
+/// Turns of the computing loop for a microsecond of the plan by default: on the machine whose CPU
+/// shares it was set on.
+const TURNS: u32 = 480;
 /// The PATH directory misses of the archive and link steps.
 const STEP_MISSES: u32 = 0;
 
@@ -60,7 +64,7 @@ impl Workload for MakeSim {
     }
 
     fn options(&self) -> &'static [&'static str] {
-        &["--units", "--jobs", "--seed", "--burn"]
+        &["--units", "--jobs", "--turns", "--seed", "--burn"]
     }
 
     fn statement(&self, parameters: &Parameters) -> Statement {
@@ -82,13 +86,18 @@ impl Workload for MakeSim {
 
     fn run(&self, arguments: &Arguments) -> Result<(), Failure> {
         let Parameters {
-            units, jobs, seed, ..
+            units,
+            jobs,
+            turns,
+            seed,
+            ..
         } = arguments.parameters;
         let job = Job {
             unit: 0,
             units: units.unwrap_or(UNITS),
             seed,
             burn: arguments.burn.unwrap_or(100),
+            turns: turns.unwrap_or(TURNS),
         };
         calls::disable_huge_pages().during("forgo huge pages")?;
         calls::block_sigchld().during("block SIGCHLD")?;
@@ -144,6 +153,77 @@ fn build(job: &Job, jobs: u32) -> Result<(), Failure> {
     Ok(())
 }
 
+/// What another machine needs to give [`MakeSim`] the system share of CPU time that it is to have.
+#[derive(Debug, Clone, Copy)]
+pub struct Computing {
+    units: u32,
+}
+
+impl Computing {
+    /// The system share of CPU time of the build that make-sim follows: 21 s of 148 s.
+    const SYSTEM_SHARE: f64 = 21.0 / 148.0;
+    /// Between two steps of what [`Computing::turns`] gives. A machine is so said the same number
+    /// again and again, though no two measurements are alike, and what it measures can be compared.
+    const STEP: f64 = 1.2;
+    /// As far as machines may differ, up or down.
+    const MOST_STEPS: f64 = 16.0;
+
+    /// For executions of so many units.
+    #[must_use]
+    pub fn of(units: u32) -> Self {
+        Self { units }
+    }
+
+    /// An execution that makes all calls and computes nothing.
+    #[must_use]
+    pub fn without(self) -> Parameters {
+        Parameters {
+            units: Some(self.units),
+            turns: Some(0),
+            seed: 1,
+            ..Parameters::default()
+        }
+    }
+
+    /// The turns for a microsecond of the plan with which an execution has the share it is to
+    /// have, where one [without](Self::without) any took so long, and a turn takes `turn_ns`.
+    #[must_use]
+    pub fn turns(self, user_ns: u64, sys_ns: u64, turn_ns: f64) -> u32 {
+        let (user_ns, sys_ns) = (user_ns as f64, sys_ns as f64);
+        let whole = sys_ns / Self::SYSTEM_SHARE;
+        let computing = (whole - sys_ns - user_ns).max(0.0);
+        let units = f64::from(self.units);
+        let planned = units * plan::burn_us(&plan::SH) as f64
+            + plan::STEPS.map(plan::burn_us).iter().sum::<u64>() as f64;
+        let wanted = computing / (planned * turn_ns);
+        let steps = (wanted / f64::from(TURNS)).ln() / Self::STEP.ln();
+        let steps = steps.round().clamp(-Self::MOST_STEPS, Self::MOST_STEPS);
+        let turns = f64::from(TURNS) * Self::STEP.powf(steps);
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "between 26 and 8,875"
+        )]
+        let turns = turns.round() as u32;
+        turns
+    }
+
+    /// What a turn takes here, nanoseconds of CPU time.
+    #[must_use]
+    pub fn turn_ns() -> f64 {
+        const TURNS_AT_ONCE: u64 = 1_000_000;
+        let least = (0..5)
+            .map(|_| {
+                let before = thread_time();
+                image::compute(TURNS_AT_ONCE);
+                thread_time().saturating_sub(before).as_nanos()
+            })
+            .min();
+        // What interrupts it makes it longer, never shorter.
+        least.unwrap_or(0).max(1) as f64 / TURNS_AT_ONCE as f64
+    }
+}
+
 /// What every process of a run is told.
 #[derive(Debug, Clone, Copy)]
 struct Job {
@@ -152,20 +232,23 @@ struct Job {
     seed: u64,
     /// Percentage of the plan's computing and memory use.
     burn: u32,
+    /// Turns of the computing loop for a microsecond of the plan.
+    turns: u32,
 }
 
 impl Job {
-    fn to_words(self) -> [String; 4] {
+    fn to_words(self) -> [String; 5] {
         [
             self.unit.to_string(),
             self.units.to_string(),
             self.seed.to_string(),
             self.burn.to_string(),
+            self.turns.to_string(),
         ]
     }
 
     fn from_words(words: &[OsString]) -> Option<Self> {
-        let [unit, units, seed, burn] = words else {
+        let [unit, units, seed, burn, turns] = words else {
             return None;
         };
         Some(Self {
@@ -173,6 +256,7 @@ impl Job {
             units: number(units)?,
             seed: number(seed)?,
             burn: number(burn)?,
+            turns: number(turns)?,
         })
     }
 
@@ -182,7 +266,7 @@ impl Job {
     }
 }
 
-/// Runs the program image that `NAME UNIT UNITS SEED BURN` ask for.
+/// Runs the program image that `NAME UNIT UNITS SEED BURN TURNS` ask for.
 ///
 /// # Errors
 /// The image's, or that the words are not those that make-sim starts its processes with.
@@ -197,4 +281,36 @@ pub(crate) fn image(words: &[OsString]) -> Result<(), Failure> {
         operation: format!("{} of unit {}: {}", image.name, job.unit, failure.operation),
         ..failure
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whatever a call and a turn take, within reason.
+    #[test]
+    fn computing_gives_the_system_share_of_the_build() {
+        let computing = Computing::of(4);
+        let planned =
+            4 * plan::burn_us(&plan::SH) + plan::STEPS.map(plan::burn_us).iter().sum::<u64>();
+        for (user_ns, sys_ns, turn_ns) in [
+            (100_000_000, 150_000_000, 2.0),
+            (60_000_000, 400_000_000, 2.0),
+            (90_000_000, 90_000_000, 0.7),
+            (500_000_000, 700_000_000, 9.0),
+        ] {
+            let turns = computing.turns(user_ns, sys_ns, turn_ns);
+            let computed = planned as f64 * f64::from(turns) * turn_ns;
+            let share = sys_ns as f64 / ((user_ns + sys_ns) as f64 + computed);
+            let off = share / Computing::SYSTEM_SHARE;
+            assert!((0.9..1.1).contains(&off), "{share} with {turns} turns");
+        }
+    }
+
+    #[test]
+    fn a_machine_that_spends_enough_already_computes_the_least() {
+        let least = Computing::of(1).turns(1_000_000_000, 1, 2.0);
+        assert_eq!(least, Computing::of(1).turns(0, 1, 2.0));
+        assert!(least > 0);
+    }
 }

@@ -12,6 +12,7 @@ fn small() -> Parameters {
         units: Some(2),
         jobs: Some(2),
         seed: 1,
+        turns: None,
     }
 }
 
@@ -88,6 +89,7 @@ fn jobs_and_seed_leave_the_counts_of_make_sim_as_they_are() {
             units: Some(units),
             jobs: Some(jobs),
             seed,
+            turns: None,
         };
         check("make-sim", &parameters, &start);
     }

@@ -7,6 +7,7 @@
 //! with two harnesses, and as many blocks as a verdict needs; `loop_timer` enters
 //! below the plan.
 
+mod computing;
 pub mod environment;
 pub mod gate;
 mod hook;

@@ -82,7 +82,13 @@ impl<'a> LoopTimer<'a> {
     pub fn time(&mut self, operations: u64) -> Result<Duration, Error> {
         self.request.size.operations = Some(operations);
         let target = &self.request.targets[0];
-        let subject = Subject::new(target, &self.request, &self.harness, self.startup.as_ref())?;
+        let subject = Subject::new(
+            target,
+            &self.request,
+            &self.harness,
+            self.startup.as_ref(),
+            self.termination,
+        )?;
         let directory = tempfile::tempdir().map_err(|source| Error::Io {
             operation: "cannot make a directory for the run".to_owned(),
             source,

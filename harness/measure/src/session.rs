@@ -56,7 +56,7 @@ impl Session {
         let subjects = request
             .targets
             .iter()
-            .map(|target| Subject::new(target, &request, &own, startup.as_ref()));
+            .map(|target| Subject::new(target, &request, &own, startup.as_ref(), termination));
         let subjects: Vec<Subject> = subjects.collect::<Result<_, _>>()?;
         let mut rng = Rng::new(request.seed);
         let available: Vec<&str> = modes

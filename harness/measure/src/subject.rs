@@ -3,8 +3,9 @@
 use crate::isolated::REPORT_FD;
 use crate::request::{Request, Target};
 use crate::startup::{self, Calls};
-use crate::{Error, nearest};
+use crate::{Error, computing, nearest};
 use harness_record::{Pin, WorkloadPlan};
+use harness_sys::signals::Termination;
 use harness_syscalls::{Abi, Table, TraceSet};
 use harness_workloads::{Parameters, Processes, Statement, Workload};
 use std::ffi::{OsStr, OsString};
@@ -60,9 +61,16 @@ impl Subject {
         request: &Request,
         harness: &Path,
         startup: Option<&Calls>,
+        termination: &Termination,
     ) -> Result<Self, Error> {
         match target {
-            Target::Workload(name) => Self::workload(find(name)?, request, harness, startup),
+            Target::Workload(name) => {
+                let workload = find(name)?;
+                let turns = computing::is_told(workload)
+                    .then(|| computing::turns(workload, harness, termination))
+                    .transpose()?;
+                Self::workload(workload, request, harness, startup, turns)
+            }
             Target::Command(words) => Self::command(words, request),
         }
     }
@@ -72,11 +80,13 @@ impl Subject {
         request: &Request,
         harness: &Path,
         startup: Option<&Calls>,
+        turns: Option<u32>,
     ) -> Result<Self, Error> {
         let mut parameters = Parameters {
             operations: request.size.operations,
             units: request.size.units,
             jobs: request.size.jobs,
+            turns,
             seed: request.seed,
         };
         if request.size.short_loops && workload.times_itself() {

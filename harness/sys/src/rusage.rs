@@ -31,6 +31,14 @@ pub fn children() -> Usage {
     read(UsageWho::RUSAGE_CHILDREN)
 }
 
+/// The CPU time of this thread (`CLOCK_THREAD_CPUTIME_ID`).
+#[must_use]
+pub fn thread_time() -> std::time::Duration {
+    // It fails only on a bad clock or a bad pointer.
+    let time = nix::time::clock_gettime(nix::time::ClockId::CLOCK_THREAD_CPUTIME_ID);
+    time.map_or(std::time::Duration::ZERO, Into::into)
+}
+
 fn read(who: UsageWho) -> Usage {
     // getrusage(2) fails only on a bad `who` or a bad pointer.
     let usage = getrusage(who).expect("getrusage(2) of a valid `who`");

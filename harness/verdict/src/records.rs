@@ -77,6 +77,11 @@ pub fn compare(
             unlike.push(format!("{name}: {why}"));
             continue;
         }
+        if workload.command != other.command {
+            warnings.push(format!(
+                "{name} was told otherwise how much to compute, as each record calibrates it: its ratios may differ by that."
+            ));
+        }
         for mode in modes_of_both(base, head) {
             let threshold = threshold(name, &mode);
             if mode != UNTRACED
@@ -135,9 +140,22 @@ fn difference_of(base: &WorkloadPlan, head: &WorkloadPlan) -> Option<String> {
     (!different.is_empty()).then(|| different.join(", "))
 }
 
+/// Without what each record calibrates for itself.
 fn command(workload: &WorkloadPlan) -> String {
-    workload.command.join(" ")
+    let mut words = Vec::new();
+    let mut all = workload.command.iter();
+    while let Some(word) = all.next() {
+        if word == CALIBRATED {
+            all.next();
+        } else {
+            words.push(word.as_str());
+        }
+    }
+    words.join(" ")
 }
+
+/// The option of a workload's own that says how much it computes.
+const CALIBRATED: &str = "--turns";
 
 /// The modes that both records have samples of, in the order of base.
 fn modes_of_both(base: Taken<'_>, head: Taken<'_>) -> Vec<String> {

@@ -15,18 +15,15 @@ use super::{HIDDEN_WORD, Job};
 use crate::connect::absent;
 use crate::{During, Failure};
 
-/// Turns of the computing loop in a microsecond, on the machine whose CPU shares the plan was set on.
-const TURNS_PER_US: u64 = 480;
-
 /// What one read asks for.
 const BUFFER_BYTES: usize = 16 * 1024;
 /// Signals on x86-64 (`_NSIG`, asm/signal.h).
 const SIGNALS: i32 = 64;
 
-/// Computes for some `microseconds`: a fixed number of turns, whatever the machine.
-fn burn(microseconds: u64) {
+/// Computes for a fixed number of turns, however long these take.
+pub(super) fn compute(turns: u64) {
     let mut state = black_box(1_u64);
-    for _ in 0..microseconds * TURNS_PER_US {
+    for _ in 0..turns {
         state ^= state << 13;
         state ^= state >> 7;
         state ^= state << 17;
@@ -53,7 +50,7 @@ pub(super) fn run(image: &Image, job: &Job) -> Result<(), Failure> {
                 worker.work(work)?;
             }
         }
-        burn(share(job.scaled(image.burn_us), round));
+        compute(share(job.scaled(image.burn_us), round) * u64::from(job.turns));
     }
     for child in image.children {
         let pid = start(child.image, child.misses, job)?;

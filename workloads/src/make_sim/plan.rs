@@ -109,7 +109,7 @@ pub(super) struct Image {
     pub(super) children: &'static [Child],
     pub(super) each_unit: &'static [Step],
     pub(super) finish: &'static [Step],
-    /// Computing, in [`super::image::burn`]'s microseconds.
+    /// Computing, in microseconds; how many turns of the loop these are, [`super::Job`] says.
     pub(super) burn_us: u32,
     /// Pages of each [`Work::Map`], all of which are written to.
     pub(super) map_pages: u32,
@@ -125,6 +125,12 @@ pub(super) struct Child {
 
 const fn child(image: &'static Image, misses: u32) -> Child {
     Child { image, misses }
+}
+
+/// The computing of an image and of those it runs.
+pub(super) fn burn_us(image: &Image) -> u64 {
+    let children = image.children.iter();
+    u64::from(image.burn_us) + children.map(|child| burn_us(child.image)).sum::<u64>()
 }
 
 /// Rounds over which an image spreads its work.
