@@ -223,13 +223,13 @@ fn a_program_of_the_users_is_measured_as_a_mode() {
     let words = ["run", "--modes", "seccomp-file", "--", "true"];
     one_clear_line(
         &harness.output(&one_mode),
-        FAIL,
+        USAGE,
         &one_mode,
         &["--filter", "--modes"],
     );
     one_clear_line(
         &harness.output(&words),
-        FAIL,
+        USAGE,
         &words,
         &["seccomp-file", "--filter FILE"],
     );
