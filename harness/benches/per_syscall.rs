@@ -12,6 +12,7 @@ use criterion::{BenchmarkId, Criterion, Throughput};
 use harness_measure::{Error, LoopTimer};
 use harness_sys::signals::Termination;
 use harness_workloads::Parameters;
+use std::time::Duration;
 
 const WORKLOADS: [&str; 3] = ["getppid", "read", "open-close"];
 const MODES: [&str; 4] = ["none", "ptrace", "seccomp-linear", "seccomp-bitmap"];
@@ -35,7 +36,10 @@ fn or_end<T>(result: Result<T, Error>) -> T {
 
 fn main() {
     let termination = Termination::block().expect("signalfd");
-    let mut criterion = Criterion::default().configure_from_args();
+    let mut criterion = Criterion::default()
+        .warm_up_time(Duration::from_secs(1))
+        .measurement_time(Duration::from_secs(3))
+        .configure_from_args();
     let mut group = criterion.benchmark_group("per_syscall");
     for workload in WORKLOADS {
         group.throughput(Throughput::Elements(calls(workload)));

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 const SIZES: [usize; 4] = [10, 50, 1_000, 10_000];
 const LEVEL: f64 = 0.95;
-const RESAMPLES: usize = 1_000;
+const RESAMPLES: usize = 500;
 const SEED: u64 = 1;
 
 /// Like ratios of times: about 1, and skewed to the right.
@@ -29,6 +29,7 @@ fn main() {
     let mut criterion = Criterion::default()
         .warm_up_time(Duration::from_millis(500))
         .measurement_time(Duration::from_secs(1))
+        .sample_size(50)
         .configure_from_args();
     let mut group = criterion.benchmark_group("stats");
     for size in SIZES {
