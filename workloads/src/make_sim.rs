@@ -29,7 +29,7 @@ use site::Site;
 pub(crate) const HIDDEN_WORD: &str = "__make-sim";
 
 /// Units by default: one to three seconds on two CPUs, as what a call takes differs that much.
-const UNITS: u32 = 7;
+const UNITS: u32 = 6;
 /// Units at once by default.
 const JOBS: u32 = 2;
 /// Services that the job server looks for, as `make` asks for users and groups.
