@@ -153,7 +153,7 @@ fn build(job: &Job, jobs: u32) -> Result<(), Failure> {
     Ok(())
 }
 
-/// What another machine needs to give [`MakeSim`] the system share of CPU time that it is to have.
+/// What another machine needs to give make-sim the system share of CPU time that it is to have.
 #[derive(Debug, Clone, Copy)]
 pub struct Computing {
     units: u32,
