@@ -218,7 +218,7 @@ fn main() {
     singly::measure();
     // Cargo's word, which is missing where it tests, and no flag of Criterion's.
     if words == ["--bench"] {
-        // Half as exact, to end with the other benchmarks in some minutes.
+        // Fewer rounds, so that all benchmarks together take some minutes.
         tables(&Arguments {
             output: None,
             rounds: 11,
