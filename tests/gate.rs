@@ -166,11 +166,9 @@ fn records_are_compared_by_ratio_and_count() {
     let header = samples.lines().next().unwrap().to_owned() + "\n";
     std::fs::write(harness.directory().join("b/samples.csv"), header).unwrap();
     let nothing = harness.output(&["compare", "a", "b"]);
-    assert!(
-        !text(&nothing.stdout).contains("pass"),
-        "{}",
-        text(&nothing.stdout)
-    );
+    let stderr = text(&nothing.stderr);
+    assert_eq!(nothing.status.code(), Some(FAIL), "{stderr}");
+    assert!(stderr.contains("nothing in common"), "{stderr}");
 }
 
 #[test]

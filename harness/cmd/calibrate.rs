@@ -1,16 +1,14 @@
 //! `harness calibrate`: how far this harness is from itself on this host.
 
+use crate::cmd::blocks::Blocks;
 use crate::cmd::compare::{self, CALIBRATION};
-use crate::cmd::gate::targets;
 use crate::cmd::{Exit, complain, print, provenance};
 use anyhow::{Context, bail};
-use clap::builder::NonEmptyStringValueParser;
+use harness_measure::Error;
 use harness_measure::gate::{Gate, GateRequest};
-use harness_measure::request::Size;
-use harness_measure::{Error, Request};
 use harness_record::{
-    Calibration, Fingerprint, Floor, Hooks, Plan, RecordDirectory, Rules, SCHEMA_VERSION, Sample,
-    TimeMeasure, WorkloadPlan,
+    Calibration, Fingerprint, Floor, Plan, RecordDirectory, Rules, SCHEMA_VERSION, Sample,
+    WorkloadPlan,
 };
 use harness_sys::signals::Termination;
 use harness_verdict::floor::{self, Design};
@@ -28,12 +26,8 @@ use time::format_description::well_known::Rfc3339;
 /// what other orders of the same runs would have made of it.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// Workloads, separated by commas; see `harness list workloads`
-    #[arg(long, value_name = "NAME,…", value_delimiter = ',', default_value = "getppid", value_parser = NonEmptyStringValueParser::new())]
-    workload: Vec<String>,
-    /// Modes, separated by commas; `none` is the control and always among them
-    #[arg(long, value_name = "LIST", value_delimiter = ',', default_value = "ptrace,seccomp-linear,seccomp-bitmap", value_parser = NonEmptyStringValueParser::new())]
-    modes: Vec<String>,
+    #[command(flatten)]
+    measured: Blocks,
     /// Comparisons of the harness with itself
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=1000))]
     repeats: u32,
@@ -43,18 +37,6 @@ pub(super) struct Args {
     /// Probability at which the two are called different, two-sided
     #[arg(long, value_name = "P", default_value = "0.05", value_parser = compare::probability)]
     alpha: f64,
-    /// Leave out blocks in which more CPU time than this was stolen, in percent
-    #[arg(long, value_name = "PERCENT", default_value = "5", value_parser = compare::percent)]
-    max_steal: f64,
-    /// Seed of the order, the environment's padding and the workloads
-    #[arg(long, value_name = "N", default_value_t = 1)]
-    seed: u64,
-    /// Operations of a microbenchmark's loop
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1_000_000_000))]
-    operations: Option<u64>,
-    /// Units of make-sim; its time and counts grow with them
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
-    units: Option<u32>,
     /// The file to write
     #[arg(long, value_name = "FILE", default_value = CALIBRATION)]
     output: PathBuf,
@@ -70,31 +52,11 @@ pub(super) fn run(args: &Args, verbose: bool) -> anyhow::Result<Exit> {
         alpha: args.alpha,
         min_effect: 0.0,
         looks: vec![args.repeats * args.blocks],
-        seed: args.seed,
-        max_steal: args.max_steal,
-    };
-    let request = Request {
-        targets: targets(&args.workload),
-        modes: Some(args.modes.clone()),
-        filter: None,
-        trace: None,
-        runs: 1,
-        warmup: 1,
-        seed: args.seed,
-        pin: None,
-        hooks: Hooks::default(),
-        ignore_failure: false,
-        show_output: false,
-        show_progress: !verbose,
-        size: Size {
-            operations: args.operations,
-            short_loops: true,
-            units: args.units,
-            jobs: None,
-        },
+        seed: args.measured.seed,
+        max_steal: args.measured.max_steal,
     };
     let gate = GateRequest {
-        request,
+        request: args.measured.request(None, verbose),
         base: own.clone(),
         head: own,
         rules,
@@ -166,14 +128,6 @@ fn cells(plan: &Plan) -> Vec<(&WorkloadPlan, &str)> {
         .collect()
 }
 
-fn time_of(workload: &WorkloadPlan) -> TimeMeasure {
-    if workload.times_itself {
-        TimeMeasure::LoopNs
-    } else {
-        TimeMeasure::WallNs
-    }
-}
-
 fn noise(
     args: &Args,
     workload: &WorkloadPlan,
@@ -183,9 +137,9 @@ fn noise(
     let scope = Scope {
         workload: &workload.name,
         mode,
-        of: time_of(workload),
+        of: workload.time_measure(),
         blocks: 0..args.repeats * args.blocks,
-        max_steal: args.max_steal,
+        max_steal: args.measured.max_steal,
     };
     let observations = observe::ratios(samples, &scope);
     if observations.change.len() < args.blocks as usize {
@@ -223,7 +177,7 @@ fn designs(
         for (workload, mode) in cells {
             let samples = floor::in_order(samples, &workload.name, mode);
             for segment in samples.chunks_exact(length) {
-                let called = design.calls_different(segment, time_of(workload), args.alpha);
+                let called = design.calls_different(segment, workload.time_measure(), args.alpha);
                 if let Some(called) = called {
                     all += 1;
                     different += u32::from(called);

@@ -1,15 +1,14 @@
 //! `harness gate`: whether one harness traces dearer than another.
 
+use crate::cmd::blocks::Blocks;
 use crate::cmd::compare::{self, Judging};
 use crate::cmd::run::FormatArg;
 use crate::cmd::{Exit, Usage, complain, print, provenance};
 use anyhow::{Context, bail};
-use clap::builder::NonEmptyStringValueParser;
 use harness_measure::gate::{Gate, GateRequest, Gated};
-use harness_measure::request::Size;
-use harness_measure::{Error, Request, Target};
+use harness_measure::{Error, Request};
 use harness_record::{
-    Calibration, Compared, Fingerprint, GateReport, Hooks, RecordDirectory, SCHEMA_VERSION, Verdict,
+    Calibration, Compared, Fingerprint, GateReport, RecordDirectory, SCHEMA_VERSION, Verdict,
 };
 use harness_report::render_gate;
 use harness_sys::signals::Termination;
@@ -43,12 +42,8 @@ pub(super) struct Args {
     /// The record that is judged, of the same host
     #[arg(long, value_name = "DIR", requires = "baseline")]
     record: Option<PathBuf>,
-    /// Workloads, separated by commas; see `harness list workloads`
-    #[arg(long, value_name = "NAME,…", value_delimiter = ',', default_value = "getppid", value_parser = NonEmptyStringValueParser::new())]
-    workload: Vec<String>,
-    /// Modes, separated by commas; `none` is the control and always among them
-    #[arg(long, value_name = "LIST", value_delimiter = ',', default_value = "ptrace,seccomp-linear,seccomp-bitmap", value_parser = NonEmptyStringValueParser::new())]
-    modes: Vec<String>,
+    #[command(flatten)]
+    blocks: Blocks,
     /// System calls to trace, in strace's grammar [default: the workload's own]
     #[arg(long, value_name = "SET", allow_hyphen_values = true)]
     trace: Option<String>,
@@ -57,24 +52,12 @@ pub(super) struct Args {
     /// Most blocks of a workload, each with every mode twice under both harnesses
     #[arg(long, value_name = "N", default_value_t = 40, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     max_blocks: u32,
-    /// Leave out blocks in which more CPU time than this was stolen, in percent
-    #[arg(long, value_name = "PERCENT", default_value = "5", value_parser = compare::percent)]
-    max_steal: f64,
     /// Call a regression so at once, without seeing it in fresh blocks too
     #[arg(long)]
     no_confirm: bool,
     /// End with 4 where no verdict can be given
     #[arg(long)]
     strict: bool,
-    /// Seed of the order, the environment's padding and the workloads
-    #[arg(long, value_name = "N", default_value_t = 1)]
-    seed: u64,
-    /// Operations of a microbenchmark's loop
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1_000_000_000))]
-    operations: Option<u64>,
-    /// Units of make-sim; its time and counts grow with them
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
-    units: Option<u32>,
     /// Units make-sim builds at once
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
     jobs: Option<u32>,
@@ -135,28 +118,14 @@ fn measure(args: Args, base: Compared, head: Compared, verbose: bool) -> anyhow:
     let termination = Termination::block().context("signalfd(2)")?;
     let here = Fingerprint::of(&harness_measure::environment::read());
     let (calibration, mut warnings) = args.judging.calibration(&here)?;
-    let rules = args
-        .judging
-        .rules(looks::schedule(args.max_blocks), args.seed, args.max_steal);
+    let rules = args.judging.rules(
+        looks::schedule(args.max_blocks),
+        args.blocks.seed,
+        args.blocks.max_steal,
+    );
     let request = Request {
-        targets: targets(&args.workload),
-        modes: Some(args.modes.clone()),
-        filter: None,
         trace: args.trace.clone(),
-        runs: 1,
-        warmup: 1,
-        seed: args.seed,
-        pin: None,
-        hooks: Hooks::default(),
-        ignore_failure: false,
-        show_output: false,
-        show_progress: !verbose,
-        size: Size {
-            operations: args.operations,
-            short_loops: true,
-            units: args.units,
-            jobs: args.jobs,
-        },
+        ..args.blocks.request(args.jobs, verbose)
     };
     let gate = Gate::new(
         GateRequest {
@@ -222,18 +191,6 @@ fn measure(args: Args, base: Compared, head: Compared, verbose: bool) -> anyhow:
 fn interrupted(signal: i32) -> Exit {
     complain(&format!("stopped by signal {signal} before a verdict"));
     Exit::Signal(signal)
-}
-
-/// The workloads, each once.
-pub(super) fn targets(names: &[String]) -> Vec<Target> {
-    let mut unique: Vec<&String> = Vec::new();
-    for name in names {
-        if !unique.contains(&name) {
-            unique.push(name);
-        }
-    }
-    let targets = unique.into_iter().cloned();
-    targets.map(Target::Workload).collect()
 }
 
 fn floors(calibration: &Calibration) -> Vec<(String, String, f64)> {

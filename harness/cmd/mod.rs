@@ -1,5 +1,6 @@
 //! The command line: one file a subcommand.
 
+mod blocks;
 mod calibrate;
 mod compare;
 mod doctor;

@@ -6,7 +6,7 @@
 //! told how much to compute; the plan's command says that.
 
 use crate::Error;
-use crate::isolated::{self, Account, Processors, Spec, Variables};
+use crate::isolated::{self, Account, Spec};
 use crate::subject;
 use harness_sys::signals::Termination;
 use harness_workloads::{Computing, Parameters, Workload};
@@ -60,19 +60,13 @@ fn execute(
         source,
     })?;
     let spec = Spec {
-        mode: "none".to_owned(),
-        trace: "none".to_owned(),
-        program: harness.into(),
-        arguments: subject::own_words(workload.name(), options),
         directory: Some(directory.path().to_owned()),
-        environment_padding: 0,
-        processors: Processors::default(),
-        executions: 1,
-        times_itself: false,
-        show_output: false,
-        filter: None,
-        describe_filter: false,
-        variables: Variables::Fixed,
+        ..Spec::beforehand(
+            "none",
+            "none",
+            harness,
+            subject::own_words(workload.name(), options),
+        )
     };
     let done = isolated::run(harness, &spec, termination)?;
     match done.exit_code {

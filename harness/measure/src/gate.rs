@@ -13,8 +13,7 @@ use crate::session::Session;
 use crate::subject::Subject;
 use crate::{Error, order};
 use harness_record::{
-    Comparison, Environment, Metric, Plan, RecordDirectory, Rules, Sample, Side, Slot, TimeMeasure,
-    Verdict,
+    Comparison, Environment, Metric, Plan, RecordDirectory, Rules, Sample, Side, Slot, Verdict,
 };
 use harness_stats::random::Rng;
 use harness_stats::{Spending, look_levels};
@@ -331,7 +330,7 @@ impl Taking<'_> {
         let scope = Scope {
             workload: &plan.name,
             mode: &question.mode,
-            of: time_of(&self.subjects[question.subject]),
+            of: plan.time_measure(),
             blocks,
             max_steal: self.rules.max_steal,
         };
@@ -450,15 +449,5 @@ fn conclude(question: &Question) -> (Verdict, String) {
             Verdict::Inconclusive,
             "the blocks allow neither to be said; take more (--max-blocks)".to_owned(),
         ),
-    }
-}
-
-/// Which time of a workload is compared.
-#[must_use]
-fn time_of(subject: &Subject) -> TimeMeasure {
-    if subject.plan.times_itself {
-        TimeMeasure::LoopNs
-    } else {
-        TimeMeasure::WallNs
     }
 }

@@ -47,6 +47,33 @@ pub(crate) struct Spec {
     pub(crate) variables: Variables,
 }
 
+impl Spec {
+    /// One execution of a workload of the harness's own, for what must be known
+    /// before measuring.
+    pub(crate) fn beforehand(
+        mode: &str,
+        trace: &str,
+        harness: &Path,
+        arguments: Vec<OsString>,
+    ) -> Self {
+        Self {
+            mode: mode.to_owned(),
+            trace: trace.to_owned(),
+            program: harness.into(),
+            arguments,
+            directory: None,
+            environment_padding: 0,
+            processors: Processors::default(),
+            executions: 1,
+            times_itself: false,
+            show_output: false,
+            filter: None,
+            describe_filter: false,
+            variables: Variables::Fixed,
+        }
+    }
+}
+
 /// Which environment variables a program gets.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Variables {

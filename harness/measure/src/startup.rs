@@ -5,7 +5,7 @@
 //! workload that does nothing is traced once, and its calls are that number.
 
 use crate::Error;
-use crate::isolated::{self, Processors, Spec, Variables};
+use crate::isolated::{self, Spec};
 use crate::subject;
 use harness_sys::signals::Termination;
 use harness_workloads::Statement;
@@ -22,21 +22,12 @@ pub(crate) fn measure(harness: &Path, termination: &Termination) -> Result<Optio
     if !countable {
         return Ok(None);
     }
-    let spec = Spec {
-        mode: "ptrace".to_owned(),
-        trace: "all".to_owned(),
-        program: harness.into(),
-        arguments: subject::own_words("noop", Vec::new()),
-        directory: None,
-        environment_padding: 0,
-        processors: Processors::default(),
-        executions: 1,
-        times_itself: false,
-        show_output: false,
-        filter: None,
-        describe_filter: false,
-        variables: Variables::Fixed,
-    };
+    let spec = Spec::beforehand(
+        "ptrace",
+        "all",
+        harness,
+        subject::own_words("noop", Vec::new()),
+    );
     let done = isolated::run(harness, &spec, termination)?;
     match done.exit_code {
         Some(0) => Ok(Some(done.calls)),

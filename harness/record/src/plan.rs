@@ -1,6 +1,6 @@
 //! What was to be measured, and in which order.
 
-use crate::FilterSummary;
+use crate::{FilterSummary, TimeMeasure};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -69,6 +69,18 @@ pub struct WorkloadPlan {
     pub stated_execs: Option<u64>,
     /// Processes and threads created in one execution, where stated.
     pub stated_tasks: Option<u64>,
+}
+
+impl WorkloadPlan {
+    /// Which time its ratios compare: that of its own loop where it times one.
+    #[must_use]
+    pub fn time_measure(&self) -> TimeMeasure {
+        if self.times_itself {
+            TimeMeasure::LoopNs
+        } else {
+            TimeMeasure::WallNs
+        }
+    }
 }
 
 /// One mode of a plan.

@@ -129,20 +129,11 @@ fn time(of: TimeMeasure) -> fn(&Sample) -> Option<u64> {
     }
 }
 
-/// Which time the workload's ratios compare.
-pub(crate) fn time_measure(workload: &WorkloadPlan) -> TimeMeasure {
-    if workload.times_itself {
-        TimeMeasure::LoopNs
-    } else {
-        TimeMeasure::WallNs
-    }
-}
-
 /// Which time `overhead_ns_per_syscall` shares out: that of the loop only where
 /// the calls of the loop are known.
 pub(crate) fn overhead_measure(workload: &WorkloadPlan) -> TimeMeasure {
     match workload.loop_syscalls {
-        Some(_) => time_measure(workload),
+        Some(_) => workload.time_measure(),
         None => TimeMeasure::WallNs,
     }
 }
@@ -247,7 +238,7 @@ fn pairs(untraced: &Group, traced: &Group, of: TimeMeasure) -> Vec<(f64, f64)> {
 }
 
 fn ratio(workload: &WorkloadPlan, untraced: &Group, traced: &Group) -> Option<Ratio> {
-    let of = time_measure(workload);
+    let of = workload.time_measure();
     let differences: Vec<_> = pairs(untraced, traced, of)
         .into_iter()
         .map(|(untraced, traced)| (traced / untraced).ln())
@@ -265,7 +256,7 @@ fn ratio(workload: &WorkloadPlan, untraced: &Group, traced: &Group) -> Option<Ra
 
 /// One, by definition.
 fn ratio_to_itself(workload: &WorkloadPlan, untraced: &Group) -> Option<Ratio> {
-    let of = time_measure(workload);
+    let of = workload.time_measure();
     let times = untraced.per_execution(time(of)).len();
     (times > 0).then(|| Ratio {
         estimate: 1.0,

@@ -2,7 +2,7 @@
 //! the cells and the sentences around them.
 
 use crate::caption::{command_text, pin_text};
-use crate::summary::{LEVEL, MIN_PAIRS, UNTRACED, all_syscalls, overhead_measure, time_measure};
+use crate::summary::{LEVEL, MIN_PAIRS, UNTRACED, all_syscalls, overhead_measure};
 use crate::units::{
     UNKNOWN, count_text, duration_text, level_text, ns_text, per_text, ratio_interval_text,
 };
@@ -35,7 +35,7 @@ pub(crate) fn rows_of<'a>(
 impl View {
     pub(crate) fn new(record: &Record, workload: &WorkloadPlan) -> Self {
         let syscalls = all_syscalls(workload, &record.results);
-        let time = match time_measure(workload) {
+        let time = match workload.time_measure() {
             TimeMeasure::WallNs => "wall\ntime",
             TimeMeasure::LoopNs => "loop\ntime",
         };
@@ -66,7 +66,7 @@ impl View {
 fn cells(workload: &WorkloadPlan, row: &ResultRow, syscalls: Option<u64>) -> Vec<String> {
     let unknown = || UNKNOWN.to_string();
     let count = |count: Option<u64>| count.map_or_else(unknown, |n| count_text(n as f64));
-    let time = match time_measure(workload) {
+    let time = match workload.time_measure() {
         TimeMeasure::WallNs => row.wall_ns,
         TimeMeasure::LoopNs => row.loop_ns,
     };
@@ -124,7 +124,7 @@ fn notes(record: &Record, workload: &WorkloadPlan) -> Vec<String> {
         samples_text(rows.clone())
     )];
     let estimate = "Hodges–Lehmann estimate of the paired runs and its signed-rank interval";
-    let time = match time_measure(workload) {
+    let time = match workload.time_measure() {
         TimeMeasure::WallNs => "wall time: median a run".to_string(),
         TimeMeasure::LoopNs => format!(
             "loop time: median a run, of the workload's own loop{}",

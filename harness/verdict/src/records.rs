@@ -190,11 +190,7 @@ fn ratio(
     threshold: f64,
     alpha: f64,
 ) -> Option<(Comparison, Tests)> {
-    let of = if workload.times_itself {
-        TimeMeasure::LoopNs
-    } else {
-        TimeMeasure::WallNs
-    };
+    let of = workload.time_measure();
     let overheads = |samples| overheads(samples, &workload.name, mode, of);
     let (base, head) = (overheads(base), overheads(head));
     // None at all, or not finite: there is nothing to compare.

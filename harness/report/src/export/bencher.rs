@@ -5,7 +5,6 @@
 //! slugs that they have here. Limits are those of the confidence interval.
 
 use super::{Entry, ExportFormat, Source, Written, json};
-use crate::summary::time_measure;
 use harness_record::{Distribution, TimeMeasure};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -63,7 +62,7 @@ fn write(source: &Source) -> Written {
 
 fn measures(entry: &Entry) -> Measures {
     let row = entry.row;
-    let time = match time_measure(entry.workload) {
+    let time = match entry.workload.time_measure() {
         TimeMeasure::WallNs => row.wall_ns,
         TimeMeasure::LoopNs => row.loop_ns,
     };

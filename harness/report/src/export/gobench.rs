@@ -13,7 +13,6 @@
 
 use super::{Entry, ExportFormat, Source, Written};
 use crate::caption::parameters_text;
-use crate::summary::time_measure;
 use crate::tables::printable;
 use harness_record::{Environment, Pin, Sample, TimeMeasure};
 
@@ -116,7 +115,7 @@ const COUNTS: [Count; 2] = [
 /// `None` where the time of the loop is missing.
 fn result_line(environment: &Environment, entry: &Entry, sample: &Sample) -> Option<String> {
     let executions = u64::from(sample.executions);
-    let (time, operations) = match time_measure(entry.workload) {
+    let (time, operations) = match entry.workload.time_measure() {
         TimeMeasure::WallNs => (sample.wall_ns, executions),
         TimeMeasure::LoopNs => (
             sample.loop_ns.filter(|ns| *ns > 0)?,

@@ -14,7 +14,7 @@ pub(crate) use text::{minute, notes, time_text, title};
 
 use crate::caption::{parameters_text, pin_text, state_text};
 use crate::plots::trend;
-use crate::summary::{UNTRACED, time_measure};
+use crate::summary::UNTRACED;
 use harness_record::{Fingerprint, Pin, Ratio, Record, ResultRow, TimeMeasure, WorkloadPlan};
 use serde::Serialize;
 use time::OffsetDateTime;
@@ -210,7 +210,7 @@ impl Subject {
             operations: workload.operations,
             trace: workload.trace.clone(),
             pin: workload.pin,
-            of: time_measure(workload),
+            of: workload.time_measure(),
         }
     }
 

@@ -4,7 +4,7 @@ use super::frame::{Frame, Row};
 use super::palette::colour;
 use super::scale::Scale;
 use super::{Subject, whiskers_text};
-use crate::summary::{LEVEL, UNTRACED, time_measure};
+use crate::summary::{LEVEL, UNTRACED};
 use crate::units::level_text;
 use crate::view::{mode_text, ratio_text};
 use harness_record::TimeMeasure;
@@ -24,7 +24,7 @@ pub(super) fn draw(subject: &Subject) -> Option<(String, String)> {
             .flat_map(|(_, ratio)| [Some(ratio.estimate), ratio.low, ratio.high])
             .flatten(),
     );
-    let time = match time_measure(subject.workload) {
+    let time = match subject.workload.time_measure() {
         TimeMeasure::WallNs => "wall time",
         TimeMeasure::LoopNs => "time of the loop",
     };
