@@ -21,7 +21,7 @@ pub(super) struct Blocks {
     /// Seed of the order, the environment's padding and the workloads
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub(super) seed: u64,
-    /// Operations of a microbenchmark's loop [default: a twentieth of its own]
+    /// Operations of a microbenchmark's loop [default: one four-hundredth of its own]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1_000_000_000))]
     operations: Option<u64>,
     /// Units of make-sim; its time and counts grow with them

@@ -177,10 +177,9 @@ fn designs(
         for (workload, mode) in cells {
             let samples = floor::in_order(samples, &workload.name, mode);
             for segment in samples.chunks_exact(length) {
-                let called = design.calls_different(segment, workload.time_measure(), args.alpha);
-                if let Some(called) = called {
+                if let Some(judged) = design.judge(segment, workload.time_measure()) {
                     all += 1;
-                    different += u32::from(called);
+                    different += u32::from(judged.p <= args.alpha);
                 }
             }
         }

@@ -20,8 +20,8 @@ use time::format_description::well_known::Rfc3339;
 
 /// Say whether one harness traces dearer than another: pass, fail or inconclusive
 ///
-/// Two harness binaries run the same workloads on this machine, interleaved in one run, with
-/// untraced controls in the same blocks; or, with --baseline, two records are compared. Counts are
+/// Two harness binaries run the same workloads on this machine, alternating execution by execution,
+/// with an untraced control in every block; or, with --baseline, two records are compared. Counts are
 /// compared exactly. Ends with 0, with 3 after a regression, and with 4 if --strict and inconclusive.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {

@@ -6,7 +6,8 @@
 //! told how much to compute; the plan's command says that.
 
 use crate::Error;
-use crate::isolated::{self, Account, Spec};
+use crate::isolated::{Account, Spec};
+use crate::sampler;
 use crate::subject;
 use harness_sys::signals::Termination;
 use harness_workloads::{Computing, Parameters, Workload};
@@ -68,7 +69,7 @@ fn execute(
             subject::own_words(workload.name(), options),
         )
     };
-    let done = isolated::run(harness, &spec, termination)?;
+    let done = sampler::run(harness, &spec, termination)?;
     match done.exit_code {
         Some(0) => Ok(done.tracees),
         _ => Err(Error::Isolated(format!(

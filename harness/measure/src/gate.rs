@@ -1,7 +1,7 @@
 //! Compares two harnesses on one machine, in one run: each block has every mode
-//! under both, and under both the untraced control; blocks are taken until the
-//! looks declared beforehand allow a verdict, and a regression is confirmed by
-//! fresh ones.
+//! under both, alternating, and the untraced control, which they share as it is the
+//! same program under neither; blocks are taken until the looks declared
+//! beforehand allow a verdict, and a regression is confirmed by fresh ones.
 //!
 //! Both harnesses run the workloads of *this* binary, so that what differs is
 //! the tracer alone.
@@ -123,8 +123,9 @@ impl Gate {
             .map(|mode| mode.name.as_str())
             .collect();
         // Twice as many as the last look has: those behind it are for a confirmation.
-        let blocks =
-            |subject: &Subject| order::two_sided(&subject.plan.name, &modes, 0..2 * most, &mut rng);
+        let blocks = |subject: &Subject| {
+            order::two_sided(&subject.plan.name, &modes, UNTRACED, 0..2 * most, &mut rng)
+        };
         let planned: Vec<Vec<Slot>> = self.session.subjects.iter().map(blocks).collect();
         let counted = planned.iter().flatten().filter(|slot| slot.block < most);
         let request = &self.session.request;
@@ -214,11 +215,14 @@ struct Taking<'a> {
 impl Taking<'_> {
     fn all(&mut self, modes: &[&str], confirm: bool) -> Result<(), Error> {
         for subject in self.subjects {
-            let sides = [Side::Base, Side::Head];
-            let arms = modes.iter().flat_map(|mode| {
-                sides.map(|side| Arm {
-                    mode: (*mode).to_owned(),
-                    side: Some(side),
+            let sides = |mode: &str| match mode {
+                UNTRACED => vec![None],
+                _ => vec![Some(Side::Base), Some(Side::Head)],
+            };
+            let arms = modes.iter().flat_map(|&mode| {
+                sides(mode).into_iter().map(move |side| Arm {
+                    mode: mode.to_owned(),
+                    side,
                 })
             });
             let known = self.runs.warm_up(subject, arms.collect())?;

@@ -1,26 +1,32 @@
-//! One sample in a process of its own.
+//! One sample in a process of its own, as that process sees it; `sampler` has
+//! the harness's side.
 //!
 //! The harness executes itself with a hidden word, hands the new process a
 //! `Spec` and reads an `Outcome` back. That process does only this sample:
 //! its own account is the tracer's, its children's is the tracees', and when it
 //! is killed all that it started dies with it.
+//!
+//! A process that alternates with another ([`Pace::Alternating`]) makes an execution for each byte
+//! on its standard input, and answers each with a newline; two of them so share
+//! a processor, one waiting while the other runs.
 
 use crate::Error;
+use crate::streams::Streams;
 use harness_mode::{End, Mode, SeccompFile};
 use harness_record::{Pin, Side};
 use harness_sys::launcher::Launch;
 use harness_sys::rusage::{self, Usage};
-use harness_sys::signals::{self, Termination};
+use harness_sys::signals;
 use harness_sys::{affinity, files, process};
 use harness_syscalls::{Table, TraceSet};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs::File;
-use std::io::{Read, Seek, SeekFrom, Write};
+use std::io::{BufRead, Read, Seek, SeekFrom, Write};
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitCode, Stdio};
+use std::process::ExitCode;
 
 /// The hidden word.
 pub const WORD: &str = "__sample";
@@ -45,6 +51,8 @@ pub(crate) struct Spec {
     pub(crate) describe_filter: bool,
     #[serde(default)]
     pub(crate) variables: Variables,
+    #[serde(default)]
+    pub(crate) pace: Pace,
 }
 
 impl Spec {
@@ -70,8 +78,19 @@ impl Spec {
             filter: None,
             describe_filter: false,
             variables: Variables::Fixed,
+            pace: Pace::AtOnce,
         }
     }
+}
+
+/// When the executions of a sample are made.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Pace {
+    /// One after the other.
+    #[default]
+    AtOnce,
+    /// Each when it is told to.
+    Alternating,
 }
 
 /// Which environment variables a program gets.
@@ -186,6 +205,8 @@ pub(crate) struct Done {
     pub(crate) stderr: String,
     /// Where it was asked for.
     pub(crate) filter: Option<FilterCost>,
+    /// Whether this harness can alternate with another.
+    pub(crate) alternates: bool,
 }
 
 /// One side's share of rusage.
@@ -198,13 +219,11 @@ pub(crate) struct Account {
 }
 
 impl Account {
-    fn between(before: Usage, after: Usage) -> Self {
-        Self {
-            user_ns: after.user_ns.saturating_sub(before.user_ns),
-            sys_ns: after.sys_ns.saturating_sub(before.sys_ns),
-            voluntary: after.voluntary.saturating_sub(before.voluntary),
-            involuntary: after.involuntary.saturating_sub(before.involuntary),
-        }
+    fn add_between(&mut self, before: Usage, after: Usage) {
+        self.user_ns += after.user_ns.saturating_sub(before.user_ns);
+        self.sys_ns += after.sys_ns.saturating_sub(before.sys_ns);
+        self.voluntary += after.voluntary.saturating_sub(before.voluntary);
+        self.involuntary += after.involuntary.saturating_sub(before.involuntary);
     }
 }
 
@@ -239,75 +258,7 @@ impl Stops {
     }
 }
 
-type Outcome = Result<Done, String>;
-
-/// Takes one sample in a process of `binary`.
-///
-/// # Errors
-/// [`Error::Isolated`] where the run could not be made, [`Error::Interrupted`];
-/// no process of the run is left then.
-pub(crate) fn run(binary: &Path, spec: &Spec, termination: &Termination) -> Result<Done, Error> {
-    let mut child = spawn(binary)?;
-    let result = exchange(&mut child, spec, termination);
-    if result.is_err() {
-        // Its tracees die with it; untraced ones become ours and die here.
-        let _ = child.kill();
-    }
-    let status = child.wait();
-    if result.is_err() {
-        process::kill_descendants();
-    }
-    let text = result?;
-    if let Ok(outcome) = serde_json::from_str::<Outcome>(&text) {
-        return outcome.map_err(Error::Isolated);
-    }
-    process::kill_descendants();
-    let end = status.map_or_else(|error| error.to_string(), |status| status.to_string());
-    Err(Error::Isolated(format!("its process ended early ({end})")))
-}
-
-fn spawn(binary: &Path) -> Result<Child, Error> {
-    Command::new(binary)
-        .arg(WORD)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .map_err(|source| Error::Io {
-            operation: format!("cannot execute {}", binary.display()),
-            source,
-        })
-}
-
-/// Hands over the spec and waits for the answer.
-fn exchange(child: &mut Child, spec: &Spec, termination: &Termination) -> Result<String, Error> {
-    let io = |source| Error::Io {
-        operation: "cannot talk to the process of a run".to_owned(),
-        source,
-    };
-    let (Some(mut stdin), Some(mut stdout)) = (child.stdin.take(), child.stdout.take()) else {
-        return Err(Error::Isolated("it has no pipes".to_owned()));
-    };
-    let spec = serde_json::to_vec(spec).map_err(|error| Error::Isolated(error.to_string()))?;
-    // An early death shows below, as an answer that is missing.
-    let _ = stdin.write_all(&spec);
-    drop(stdin);
-    let mut answer = Vec::new();
-    let mut buffer = [0; 4096];
-    loop {
-        let ready = files::wait_readable(termination.as_fd(), stdout.as_fd())
-            .map_err(|errno| io(errno.into()))?;
-        // A run that has ended counts, also where a signal came with its answer.
-        if ready.1 {
-            let read = stdout.read(&mut buffer).map_err(io)?;
-            if read == 0 {
-                return Ok(String::from_utf8_lossy(&answer).into_owned());
-            }
-            answer.extend_from_slice(&buffer[..read]);
-        } else if let Some(signal) = termination.take().map_err(|errno| io(errno.into()))? {
-            return Err(Error::Interrupted(signal));
-        }
-    }
-}
+pub(crate) type Outcome = Result<Done, String>;
 
 /// What the process with the hidden word does.
 #[must_use]
@@ -339,7 +290,34 @@ pub fn main() -> ExitCode {
 fn read_spec() -> Result<Spec, String> {
     let error =
         |error: &dyn std::fmt::Display| format!("{WORD} is for the harness's own use: {error}");
-    serde_json::from_reader(std::io::stdin().lock()).map_err(|e| error(&e))
+    // A line: what follows it are requests.
+    let mut line = String::new();
+    std::io::stdin()
+        .read_line(&mut line)
+        .map_err(|e| error(&e))?;
+    serde_json::from_str(&line).map_err(|e| error(&e))
+}
+
+/// What comes before the answer for each execution of a process that alternates:
+/// nothing to who reads JSON.
+pub(crate) const ON_REQUEST: u8 = b'\n';
+
+/// Waits until the next execution is asked for; false where none is to come.
+fn await_request() -> Result<bool, String> {
+    let error = |error| format!("cannot read a request: {error}");
+    let mut stdin = std::io::stdin().lock();
+    let buffered = stdin.fill_buf().map_err(error)?;
+    let any = !buffered.is_empty();
+    stdin.consume(usize::from(any));
+    Ok(any)
+}
+
+fn answer_request() -> Result<(), String> {
+    let mut stdout = std::io::stdout().lock();
+    let written = stdout
+        .write_all(&[ON_REQUEST])
+        .and_then(|()| stdout.flush());
+    written.map_err(|error| format!("cannot answer a request: {error}"))
 }
 
 fn take(spec: &Spec) -> Outcome {
@@ -357,20 +335,27 @@ fn take(spec: &Spec) -> Outcome {
     }
     let mut done = Done {
         filter: describe(spec, mode, &set)?,
+        alternates: true,
         ..Done::default()
     };
     let mut streams = Streams::open(spec.show_output)?;
-    let (tracer, tracees) = (rusage::own(), rusage::children());
     for _ in 0..spec.executions {
+        if spec.pace == Pace::Alternating && !await_request()? {
+            break;
+        }
+        // What waiting for a request costs is none of the tracer's.
+        let (tracer, tracees) = (rusage::own(), rusage::children());
         execute(spec, mode, &set, &streams, &mut done)?;
+        done.tracer.add_between(tracer, rusage::own());
+        done.tracees.add_between(tracees, rusage::children());
         if done.exit_code != Some(0) {
             break;
         }
+        if spec.pace == Pace::Alternating {
+            answer_request()?;
+        }
     }
-    done.tracer = Account::between(tracer, rusage::own());
-    let children = rusage::children();
-    done.tracees = Account::between(tracees, children);
-    done.max_rss_kib = children.max_rss_kib;
+    done.max_rss_kib = rusage::children().max_rss_kib;
     done.stderr = streams.last_lines();
     Ok(done)
 }
@@ -483,60 +468,6 @@ fn call_name(abi: harness_syscalls::Abi, number: u32) -> String {
         name
     } else {
         format!("{abi}:{name}")
-    }
-}
-
-/// The standard streams of a program that is measured.
-enum Streams {
-    /// Those of the harness, both to its standard error: its standard output
-    /// carries the result.
-    Shown(File),
-    /// Nothing in, output thrown away, errors kept to be shown if it fails.
-    Hidden { null: File, errors: File },
-}
-
-impl Streams {
-    fn open(show: bool) -> Result<Self, String> {
-        let null = File::options().read(true).write(true).open("/dev/null");
-        let null = null.map_err(|error| format!("/dev/null: {error}"))?;
-        if show {
-            return Ok(Self::Shown(null));
-        }
-        let errors =
-            files::anonymous("stderr").map_err(|errno| format!("memfd_create(2): {errno}"))?;
-        Ok(Self::Hidden { null, errors })
-    }
-
-    fn give<'fd>(&'fd self, launch: &mut Launch<'fd>) {
-        match self {
-            Self::Shown(null) => {
-                launch.descriptor(null.as_fd(), 0);
-                launch.inherit(2, 1);
-            }
-            Self::Hidden { null, errors } => {
-                launch
-                    .descriptor(null.as_fd(), 0)
-                    .descriptor(null.as_fd(), 1)
-                    .descriptor(errors.as_fd(), 2);
-            }
-        }
-    }
-
-    fn last_lines(&mut self) -> String {
-        const KEPT: u64 = 2048;
-        let Self::Hidden { errors, .. } = self else {
-            return String::new();
-        };
-        let mut tail = Vec::new();
-        let length = errors.metadata().map_or(0, |meta| meta.len());
-        if errors
-            .seek(SeekFrom::Start(length.saturating_sub(KEPT)))
-            .is_ok()
-        {
-            // What cannot be read is not shown; it is only context.
-            let _ = errors.read_to_end(&mut tail);
-        }
-        String::from_utf8_lossy(&tail).into_owned()
     }
 }
 

@@ -18,8 +18,10 @@ mod pressure;
 mod progress;
 pub mod request;
 mod runs;
+mod sampler;
 mod session;
 mod startup;
+mod streams;
 mod subject;
 mod verify;
 

@@ -2,13 +2,13 @@
 //! Criterion do: samples are taken and verified as in a session, and recorded
 //! nowhere.
 
-use crate::isolated::{self, Processors, Spec, Variables};
+use crate::isolated::{Pace, Processors, Spec, Variables};
 use crate::request::{Request, Size, Target};
 use crate::runs::MOST_PADDING;
 use crate::session::{allowed_processors, choose_modes};
 use crate::startup::{self, Calls};
 use crate::subject::Subject;
-use crate::{Error, verify};
+use crate::{Error, sampler, verify};
 use harness_mode::Mode;
 use harness_record::Hooks;
 use harness_stats::random::Rng;
@@ -107,8 +107,9 @@ impl<'a> LoopTimer<'a> {
             filter: None,
             describe_filter: false,
             variables: Variables::Fixed,
+            pace: Pace::AtOnce,
         };
-        let done = isolated::run(&self.harness, &spec, self.termination)?;
+        let done = sampler::run(&self.harness, &spec, self.termination)?;
         let failed = |reason| Error::Sample {
             workload: subject.plan.name.clone(),
             mode: self.mode.clone(),

@@ -32,28 +32,35 @@ pub(crate) fn slots(workload: &str, modes: &[&str], runs: u32, rng: &mut Rng) ->
 }
 
 /// Slots for whole blocks of a workload in which each of `modes` is run by both
-/// sides.
+/// sides, one beside the other; but `control`, which both sides share.
 pub(crate) fn two_sided(
     workload: &str,
     modes: &[&str],
+    control: &str,
     blocks: Range<u32>,
     rng: &mut Rng,
 ) -> Vec<Slot> {
-    let sides = [Side::Base, Side::Head];
-    let mut arms: Vec<(&str, Side)> = modes
-        .iter()
-        .flat_map(|&mode| sides.map(|side| (mode, side)))
-        .collect();
+    let mut modes = modes.to_vec();
+    let mut sides = [Side::Base, Side::Head];
     let mut slots = Vec::new();
     for block in blocks {
-        rng.shuffle(&mut arms);
+        rng.shuffle(&mut modes);
+        let mut arms: Vec<(&str, Option<Side>)> = Vec::new();
+        for &mode in &modes {
+            if mode == control {
+                arms.push((mode, None));
+            } else {
+                rng.shuffle(&mut sides);
+                arms.extend(sides.map(|side| (mode, Some(side))));
+            }
+        }
         for pass in [2 * block, 2 * block + 1] {
             slots.extend(arms.iter().map(|&(mode, side)| Slot {
                 workload: workload.to_owned(),
                 mode: mode.to_owned(),
                 block,
                 pass,
-                side: Some(side),
+                side,
             }));
             arms.reverse();
         }
@@ -61,20 +68,43 @@ pub(crate) fn two_sided(
     slots
 }
 
+/// Slots that stand together: one mode under both sides.
+pub(crate) fn together<'a, 's>(
+    slots: &'a [&'s Slot],
+) -> impl Iterator<Item = &'a [&'s Slot]> + use<'a, 's> {
+    slots.chunk_by(|one, next| one.pass == next.pass && one.mode == next.mode)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn both_sides_stand_alike_in_every_block() {
-        let slots = two_sided("w", &["none", "ptrace"], 3..7, &mut Rng::new(1));
-        assert_eq!(slots.len(), 4 * 8);
-        for block in slots.chunks(8) {
-            let (forward, backward) = block.split_at(4);
+    fn both_sides_stand_side_by_side_in_every_block() {
+        let modes = ["none", "ptrace", "seccomp-linear"];
+        let slots = two_sided("w", &modes, "none", 3..7, &mut Rng::new(1));
+        assert_eq!(slots.len(), 4 * 10);
+        for block in slots.chunks(10) {
+            let (forward, backward) = block.split_at(5);
             let arm = |slot: &Slot| (slot.mode.clone(), slot.side, slot.block);
             let backward: Vec<_> = backward.iter().rev().map(arm).collect();
             assert_eq!(forward.iter().map(arm).collect::<Vec<_>>(), backward);
-            assert_eq!(forward[0].pass + 1, block[7].pass);
+            assert_eq!(forward[0].pass + 1, block[9].pass);
+            let forward: Vec<&Slot> = forward.iter().collect();
+            let sides = together(&forward).map(|slots| {
+                let mut sides: Vec<_> = slots.iter().map(|slot| slot.side).collect();
+                sides.sort_unstable();
+                (slots[0].mode.as_str(), sides)
+            });
+            let mut sides: Vec<_> = sides.collect();
+            sides.sort_unstable();
+            let both = vec![Some(Side::Base), Some(Side::Head)];
+            let expected = [
+                ("none", vec![None]),
+                ("ptrace", both.clone()),
+                ("seccomp-linear", both),
+            ];
+            assert_eq!(sides, expected);
         }
     }
 

@@ -40,7 +40,7 @@ pub struct Request {
 pub struct Size {
     /// Operations of a loop.
     pub operations: Option<u64>,
-    /// Whether loops whose operations are not given are a twentieth of their own
+    /// Whether loops whose operations are not given are one four-hundredth of their own
     /// length: many short samples say more than few long ones, and what is too
     /// short then is repeated within its sample.
     pub short_loops: bool,

@@ -1,19 +1,21 @@
 //! Takes the samples of a plan, one after the other.
 
-use crate::isolated::{self, Binaries, Done, FilterCost, Processors, Spec, Variables};
+use crate::isolated::{self, Binaries, Done, FilterCost, Pace, Processors, Spec, Variables};
+use crate::order;
 use crate::pressure::Pressure;
 use crate::progress::Progress;
 use crate::request::Request;
 use crate::session::allowed_processors;
 use crate::subject::Subject;
 use crate::verify::{self, Reference};
-use crate::{Error, hook};
+use crate::{Error, hook, sampler};
 use harness_mode::Mode;
 use harness_record::{Plan, Sample, SampleStatus, SampleWriter, Side, Slot};
 use harness_stats::random::Rng;
 use harness_sys::signals::Termination;
-use std::collections::BTreeMap;
-use std::time::Instant;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
 
 /// A sample of a loop lasts at least this long: shorter ones are repeated.
 const SHORTEST_LOOP_NS: u64 = 100_000_000;
@@ -38,6 +40,7 @@ pub(crate) struct Runs<'a> {
     samples: Vec<Sample>,
     escaped: BTreeMap<String, u64>,
     no_new_privs: bool,
+    not_alternating: bool,
 }
 
 /// One way of running a subject: a mode, and which of two harnesses has it.
@@ -65,6 +68,16 @@ pub(crate) struct Known {
     executions: BTreeMap<Arm, u32>,
     /// The program that each arm installs.
     pub(crate) filters: BTreeMap<Arm, FilterCost>,
+    /// Arms of a harness that cannot alternate.
+    cannot_alternate: BTreeSet<Arm>,
+}
+
+impl Known {
+    /// Executions that make a sample of all these arms long enough.
+    fn executions(&self, arms: &[Arm]) -> u32 {
+        let known = arms.iter().filter_map(|arm| self.executions.get(arm));
+        known.copied().max().unwrap_or(1)
+    }
 }
 
 impl<'a> Runs<'a> {
@@ -89,6 +102,7 @@ impl<'a> Runs<'a> {
             samples: Vec::new(),
             escaped: BTreeMap::new(),
             no_new_privs: false,
+            not_alternating: false,
         }
     }
 
@@ -144,6 +158,9 @@ impl<'a> Runs<'a> {
                 let verdict = self.judge(subject, arm, 1, &done, &mut known.reference);
                 self.conclude(subject, arm, verdict.err())?;
                 known.executions.insert(arm.clone(), repetitions(&done));
+                if !done.alternates {
+                    known.cannot_alternate.insert(arm.clone());
+                }
                 if let Some(filter) = done.filter {
                     known.filters.insert(arm.clone(), filter);
                 }
@@ -152,51 +169,72 @@ impl<'a> Runs<'a> {
         Ok(known)
     }
 
-    /// Makes counted runs of one subject; ends at the first that does not count.
+    /// Makes counted runs of one subject, those that stand together alternately;
+    /// ends at the first that does not count.
     pub(crate) fn slots<'s>(
         &mut self,
         subject: &Subject,
         slots: impl IntoIterator<Item = &'s Slot>,
         known: &mut Known,
     ) -> Result<(), Error> {
-        for slot in slots {
-            let count = known.executions.get(&Arm::of(slot)).copied().unwrap_or(1);
-            let sample = self.sample(subject, slot, count, &mut known.reference)?;
-            self.writer.append(&sample)?;
-            let failure = sample.error.clone();
-            self.samples.push(sample);
-            self.conclude(subject, &Arm::of(slot), failure)?;
+        let slots: Vec<&Slot> = slots.into_iter().collect();
+        for together in order::together(&slots) {
+            let arms: Vec<Arm> = together.iter().map(|slot| Arm::of(slot)).collect();
+            if arms.iter().any(|arm| known.cannot_alternate.contains(arm)) {
+                self.not_alternating = true;
+                for (slot, arm) in together.iter().zip(arms) {
+                    self.group(subject, &[slot], &[arm], known)?;
+                }
+            } else {
+                self.group(subject, together, &arms, known)?;
+            }
         }
         Ok(())
     }
 
-    fn sample(
+    /// Makes the runs of slots that stand together.
+    fn group(
         &mut self,
         subject: &Subject,
-        slot: &Slot,
-        executions: u32,
-        reference: &mut Option<Reference>,
-    ) -> Result<Sample, Error> {
-        let arm = Arm::of(slot);
-        let (done, context) = self.take(subject, &arm, executions, "measuring")?;
-        let verdict = self.judge(subject, &arm, executions, &done, reference);
-        if verdict.is_err() {
-            // Where a signal to all processes at once ended it, nothing failed.
-            self.interrupted()?;
+        slots: &[&Slot],
+        arms: &[Arm],
+        known: &mut Known,
+    ) -> Result<(), Error> {
+        let executions = known.executions(arms);
+        let taken = self.take_alternately(subject, arms, executions, "measuring")?;
+        for ((slot, arm), taken) in slots.iter().zip(arms).zip(taken) {
+            // Of what was cut short by the failure of another there is nothing to say.
+            let Some((done, context)) = taken else {
+                continue;
+            };
+            let verdict = self.judge(subject, arm, executions, &done, &mut known.reference);
+            if verdict.is_err() {
+                // Where a signal to all processes at once ended it, nothing failed.
+                self.interrupted()?;
+            }
+            let sample = self.sample(slot, &done, &context, verdict.err());
+            self.writer.append(&sample)?;
+            let failure = sample.error.clone();
+            self.samples.push(sample);
+            self.conclude(subject, arm, failure)?;
         }
+        Ok(())
+    }
+
+    fn sample(&self, slot: &Slot, done: &Done, context: &Context, error: Option<String>) -> Sample {
         let stops = done.stops.as_ref();
-        Ok(Sample {
+        Sample {
             index: self.samples.len() as u64,
             workload: slot.workload.clone(),
             mode: slot.mode.clone(),
             block: slot.block,
             pass: slot.pass,
-            status: if verdict.is_ok() {
+            status: if error.is_none() {
                 SampleStatus::Ok
             } else {
                 SampleStatus::Failed
             },
-            error: verdict.err(),
+            error,
             executions: done.executions,
             exit_code: done.exit_code,
             signal: done.signal,
@@ -226,7 +264,7 @@ impl<'a> Runs<'a> {
             cpu_pressure_ns: context.cpu_pressure_ns,
             started_ns: context.started_ns,
             side: slot.side,
-        })
+        }
     }
 
     /// What follows a run whose row is safe. A failure of the run itself is
@@ -248,10 +286,86 @@ impl<'a> Runs<'a> {
         executions: u32,
         what: &str,
     ) -> Result<(Done, Context), Error> {
-        let mode = arm.mode.as_str();
-        self.hook("prepare", self.request.hooks.prepare.as_deref())?;
+        let taken = self.take_alternately(subject, std::slice::from_ref(arm), executions, what)?;
+        let taken = taken.into_iter().flatten().next();
+        taken.ok_or_else(|| Error::Isolated("it gave no answer".to_owned()))
+    }
+
+    /// One run of each arm, alternating where there are several, with the hook
+    /// before each; `None` for one that ended because another did.
+    fn take_alternately(
+        &mut self,
+        subject: &Subject,
+        arms: &[Arm],
+        executions: u32,
+        what: &str,
+    ) -> Result<Vec<Option<(Done, Context)>>, Error> {
+        for _ in arms {
+            self.hook("prepare", self.request.hooks.prepare.as_deref())?;
+        }
         self.interrupted()?;
-        self.progress.start(&subject.plan.name, mode, what);
+        // Removed when all have ended.
+        let mut directories = Vec::new();
+        let mut specs = Vec::new();
+        for arm in arms {
+            self.progress.start(&subject.plan.name, &arm.mode, what);
+            let (spec, directory) = self.spec(subject, arm, executions, what)?;
+            tracing::debug!(?spec, "executing");
+            directories.push(directory);
+            specs.push((
+                self.binaries.of(arm.side),
+                Spec {
+                    pace: if arms.len() > 1 {
+                        Pace::Alternating
+                    } else {
+                        Pace::AtOnce
+                    },
+                    ..spec
+                },
+            ));
+        }
+        let started = Instant::now();
+        let started_ns = nanoseconds(self.started);
+        let before = Pressure::now();
+        let done = match &specs[..] {
+            [(binary, spec)] => {
+                sampler::run(binary, spec, self.termination).map(|done| vec![Some(done)])
+            }
+            several => sampler::run_alternately(several, self.termination),
+        };
+        let done = done.or_else(|error| self.interrupted().and(Err(error)))?;
+        let after = Pressure::now();
+        let wall_ns = |done: &Option<Done>| done.as_ref().map_or(0, |done| done.wall_ns);
+        let all_ns: u64 = done.iter().map(wall_ns).sum();
+        let took = started.elapsed();
+        let taken = arms
+            .iter()
+            .zip(specs)
+            .zip(done)
+            .map(|((arm, (_, spec)), done)| {
+                // Of what was stolen from all of them, each has its share.
+                let share = wall_ns(&done) as f64 / all_ns.max(1) as f64;
+                let share_of = |ns| portion(ns, wall_ns(&done), all_ns);
+                let context = Context {
+                    padding: spec.environment_padding,
+                    started_ns,
+                    steal_ns: after.steal_since(before).map(share_of),
+                    cpu_pressure_ns: after.cpu_since(before).map(share_of),
+                };
+                self.note(subject, arm, done.as_ref()?, took.mul_f64(share), what);
+                Some((done?, context))
+            });
+        Ok(taken.collect())
+    }
+
+    /// What an arm is to do, and the directory it does it in.
+    fn spec(
+        &mut self,
+        subject: &Subject,
+        arm: &Arm,
+        executions: u32,
+        what: &str,
+    ) -> Result<(Spec, Option<TempDir>), Error> {
         let io = |source| Error::Io {
             operation: "cannot make a directory for the run".to_owned(),
             source,
@@ -261,62 +375,45 @@ impl<'a> Runs<'a> {
         } else {
             None
         };
-        let padding = u32::try_from(self.rng.below(MOST_PADDING)).unwrap_or(0);
-        let started = Instant::now();
+        let filter = self.request.filter.as_ref();
         let spec = Spec {
-            mode: mode.to_owned(),
+            mode: arm.mode.clone(),
             trace: subject.plan.trace.clone(),
             program: subject.program.clone(),
             arguments: subject.arguments.clone(),
             directory: directory
                 .as_ref()
                 .map(|directory| directory.path().to_owned()),
-            environment_padding: padding,
+            environment_padding: u32::try_from(self.rng.below(MOST_PADDING)).unwrap_or(0),
             processors: Processors::choose(subject.plan.pin, &allowed_processors()?)?,
             executions,
             times_itself: subject.plan.times_itself,
             show_output: self.request.show_output,
-            filter: self
-                .request
-                .filter
-                .as_ref()
-                .map(|file| file.program().to_bytes()),
+            filter: filter.map(|file| file.program().to_bytes()),
             describe_filter: self.binaries.are_two() && what == "warming up",
             variables: if subject.own {
                 Variables::Fixed
             } else {
                 Variables::Callers
             },
+            pace: Pace::AtOnce,
         };
-        tracing::debug!(?spec, "executing");
-        let started_ns = nanoseconds(self.started);
-        let before = Pressure::now();
-        let done = isolated::run(self.binaries.of(arm.side), &spec, self.termination);
-        let done = done.or_else(|error| self.interrupted().and(Err(error)))?;
-        let after = Pressure::now();
-        let context = Context {
-            padding,
-            started_ns,
-            steal_ns: after.steal_since(before),
-            cpu_pressure_ns: after.cpu_since(before),
-        };
+        Ok((spec, directory))
+    }
+
+    /// Says what was done, and keeps what a reader must know of it.
+    fn note(&mut self, subject: &Subject, arm: &Arm, done: &Done, took: Duration, what: &str) {
+        let (name, mode) = (&subject.plan.name, &arm.mode);
         tracing::info!(
-            "{what} {} under {mode}: {} executions, {:.3} s",
-            subject.plan.name,
+            "{what} {name} under {mode}: {} executions, {:.3} s",
             done.executions,
-            started.elapsed().as_secs_f64()
+            took.as_secs_f64()
         );
-        self.progress.done(
-            &subject.plan.name,
-            mode,
-            started.elapsed(),
-            what == "measuring",
-        );
+        self.progress.done(name, mode, took, what == "measuring");
         if done.escaped > 0 {
             *self.escaped.entry(mode.to_owned()).or_default() += done.escaped;
         }
         self.no_new_privs |= done.no_new_privs;
-        Ok((done, context))
     }
 
     /// Verifies a run; the first one that is in order sets how all must end.
@@ -384,6 +481,13 @@ impl<'a> Runs<'a> {
                     .to_owned(),
             );
         }
+        if self.not_alternating {
+            observations.push(
+                "one of the two harnesses is too old to alternate with the other: samples were taken one after the \
+                 other, and only larger changes can be seen"
+                    .to_owned(),
+            );
+        }
         observations
     }
 }
@@ -411,6 +515,12 @@ fn failed(subject: &Subject, arm: &Arm, reason: String) -> Error {
 
 fn nanoseconds(since: Instant) -> u64 {
     u64::try_from(since.elapsed().as_nanos()).unwrap_or(u64::MAX)
+}
+
+/// `part` of `whole` of `ns`; nothing of nothing.
+fn portion(ns: u64, part: u64, whole: u64) -> u64 {
+    let share = u128::from(ns) * u128::from(part) / u128::from(whole.max(1));
+    u64::try_from(share).unwrap_or(u64::MAX)
 }
 
 /// Executions that make a sample of a loop long enough.

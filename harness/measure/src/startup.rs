@@ -5,7 +5,8 @@
 //! workload that does nothing is traced once, and its calls are that number.
 
 use crate::Error;
-use crate::isolated::{self, Spec};
+use crate::isolated::Spec;
+use crate::sampler;
 use crate::subject;
 use harness_sys::signals::Termination;
 use harness_workloads::Statement;
@@ -28,7 +29,7 @@ pub(crate) fn measure(harness: &Path, termination: &Termination) -> Result<Optio
         harness,
         subject::own_words("noop", Vec::new()),
     );
-    let done = isolated::run(harness, &spec, termination)?;
+    let done = sampler::run(harness, &spec, termination)?;
     match done.exit_code {
         Some(0) => Ok(Some(done.calls)),
         _ => Err(Error::Isolated(format!(

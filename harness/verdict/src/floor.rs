@@ -4,12 +4,15 @@
 //! The same samples also show what the order is good for. As both sides are one
 //! binary, any assignment of the samples to two sides is a comparison of a thing
 //! with itself; the assignments of [`Design`] are those of three ways to measure.
+//! Of what was taken alternately only the whole is assigned otherwise: the samples
+//! of one pass, which lie over each other in time, stay together.
 
 use crate::LEVEL;
 use crate::observe::{Observations, time};
 use harness_record::{Sample, SampleStatus, Side, TimeMeasure};
 use harness_stats::{
-    Error, hodges_lehmann, noise_floor, rank_sum_p, signed_rank_p_greater, signed_rank_p_less,
+    Error, hodges_lehmann, median, noise_floor, rank_sum_p, signed_rank_p_greater,
+    signed_rank_p_less,
 };
 
 /// What comparisons of a harness with itself showed.
@@ -55,14 +58,14 @@ pub enum Design {
     Blocked,
     /// One, the other, one, the other; neighbours are pairs.
     FixedOrder,
-    /// The order that was measured: per block a random order of all arms, then
-    /// its reverse.
-    Randomised,
+    /// The order that was measured: both alternating, per block a random order of
+    /// all modes, then its reverse.
+    Alternating,
 }
 
 impl Design {
     /// Every design, from the usual to the better one.
-    pub const ALL: [Self; 3] = [Self::Blocked, Self::FixedOrder, Self::Randomised];
+    pub const ALL: [Self; 3] = [Self::Blocked, Self::FixedOrder, Self::Alternating];
 
     /// In words.
     #[must_use]
@@ -70,42 +73,67 @@ impl Design {
         match self {
             Self::Blocked => "blocked (A…A B…B)",
             Self::FixedOrder => "fixed order (A B A B)",
-            Self::Randomised => "random order and its reverse",
+            Self::Alternating => "alternating, as measured",
         }
     }
 
-    /// Whether the samples of one binary, assigned to two sides as this design
-    /// would, are called different two-sided at `alpha`. `samples` are those of
-    /// one workload and mode, in the order they were taken; `None` where they
-    /// cannot be assigned.
+    /// What the samples of one binary show when they are assigned to two sides
+    /// as this design would. `samples` are those of one workload and mode, in the
+    /// order they were taken; `None` where they cannot be assigned.
     #[must_use]
-    pub fn calls_different(self, samples: &[&Sample], of: TimeMeasure, alpha: f64) -> Option<bool> {
+    pub fn judge(self, samples: &[&Sample], of: TimeMeasure) -> Option<Judged> {
         let times: Option<Vec<f64>> = samples
             .iter()
             .map(|sample| Some(time(sample, of)?.ln()))
             .collect();
         let times = times?;
-        let smaller = match self {
+        match self {
             Self::Blocked => {
-                let (first, second) = times.split_at(times.len() / 2);
-                let p = |side| rank_sum_p(first, second, 0.0, side).ok();
-                p(harness_stats::Side::Above)?.min(p(harness_stats::Side::Below)?)
+                let passes = by_pass(samples, &times);
+                let (first, second) = passes.split_at(passes.len() / 2);
+                let p = |side| rank_sum_p(second, first, 0.0, side).ok();
+                let middle = |values| Some(median(values, LEVEL).ok()?.estimate);
+                let shift = middle(second)? - middle(first)?;
+                Some(Judged {
+                    change: shift.exp_m1(),
+                    p: 2.0 * p(harness_stats::Side::Above)?.min(p(harness_stats::Side::Below)?),
+                })
             }
             Self::FixedOrder => {
-                let pairs = times.chunks_exact(2);
-                smaller_p(&pairs.map(|pair| pair[1] - pair[0]).collect::<Vec<_>>())?
+                let passes = by_pass(samples, &times);
+                let pairs = passes.chunks_exact(2);
+                paired(&pairs.map(|pair| pair[1] - pair[0]).collect::<Vec<_>>())
             }
-            Self::Randomised => smaller_p(&by_block(samples, &times))?,
-        };
-        Some(2.0 * smaller <= alpha)
+            Self::Alternating => paired(&by_block(samples, &times)),
+        }
     }
 }
 
-/// The smaller of the two one-sided p-values.
-fn smaller_p(differences: &[f64]) -> Option<f64> {
+/// What a design made of samples.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Judged {
+    /// Change of the second side to the first, a fraction.
+    pub change: f64,
+    /// Two-sided p-value of no difference.
+    pub p: f64,
+}
+
+fn paired(differences: &[f64]) -> Option<Judged> {
     let above = signed_rank_p_greater(differences, 0.0).ok()?;
     let below = signed_rank_p_less(differences, 0.0).ok()?;
-    Some(above.min(below))
+    Some(Judged {
+        change: hodges_lehmann(differences, LEVEL).ok()?.estimate.exp_m1(),
+        p: 2.0 * above.min(below),
+    })
+}
+
+/// The mean of each pass.
+fn by_pass(samples: &[&Sample], times: &[f64]) -> Vec<f64> {
+    let samples: Vec<(&Sample, f64)> = samples.iter().copied().zip(times.iter().copied()).collect();
+    samples
+        .chunk_by(|(one, _), (next, _)| one.pass == next.pass)
+        .map(|pass| pass.iter().map(|(_, time)| time).sum::<f64>() / pass.len() as f64)
+        .collect()
 }
 
 /// Head less base, the mean of each block's two passes.

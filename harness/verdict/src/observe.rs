@@ -4,6 +4,9 @@
 //! two passes is one observation: a drift of the machine's speed that is linear
 //! over the block cancels in it, and blocks are independent where the two
 //! passes of one are not.
+//!
+//! The control, which no tracer has a part in, is the same for both sides: it
+//! says how large their ratios are, and adds no noise to how they differ.
 
 use harness_record::{Sample, SampleStatus, Side, TimeMeasure};
 use std::collections::BTreeMap;
@@ -39,8 +42,9 @@ pub struct Observations {
     pub head: Vec<f64>,
 }
 
-/// The samples of one side of one mode in one pass of one block.
-type Key<'a> = (u32, u32, Side, &'a str);
+/// The samples of one side of one mode in one pass of one block; the control has
+/// no side.
+type Key<'a> = (u32, u32, Option<Side>, &'a str);
 
 /// The samples that count within a scope, by their place.
 fn placed<'a>(samples: &'a [Sample], scope: &Scope<'_>) -> BTreeMap<Key<'a>, &'a Sample> {
@@ -51,14 +55,9 @@ fn placed<'a>(samples: &'a [Sample], scope: &Scope<'_>) -> BTreeMap<Key<'a>, &'a
                 && sample.status == SampleStatus::Ok
                 && scope.blocks.contains(&sample.block)
         })
-        .filter_map(|sample| {
-            let key = (
-                sample.block,
-                sample.pass,
-                sample.side?,
-                sample.mode.as_str(),
-            );
-            Some((key, sample))
+        .map(|sample| {
+            let mode = sample.mode.as_str();
+            ((sample.block, sample.pass, sample.side, mode), sample)
         })
         .collect()
 }
@@ -95,8 +94,8 @@ pub fn time(sample: &Sample, of: TimeMeasure) -> Option<f64> {
 pub fn ratios(samples: &[Sample], scope: &Scope<'_>) -> Observations {
     let placed = placed(samples, scope);
     let overhead = |block, pass, side| -> Option<f64> {
-        let of = |mode| time(placed.get(&(block, pass, side, mode))?, scope.of);
-        Some((of(scope.mode)? / of(crate::UNTRACED)?).ln())
+        let of = |side, mode| time(placed.get(&(block, pass, side, mode))?, scope.of);
+        Some((of(Some(side), scope.mode)? / of(None, crate::UNTRACED)?).ln())
     };
     observe(samples, scope, &placed, overhead)
 }
@@ -107,7 +106,7 @@ pub fn ratios(samples: &[Sample], scope: &Scope<'_>) -> Observations {
 pub fn context_switches(samples: &[Sample], scope: &Scope<'_>) -> Observations {
     let placed = placed(samples, scope);
     let switches = |block, pass, side| -> Option<f64> {
-        let sample = placed.get(&(block, pass, side, scope.mode))?;
+        let sample = placed.get(&(block, pass, Some(side), scope.mode))?;
         let count = sample.tracee_voluntary + sample.tracer_voluntary;
         let count = count as f64 / f64::from(sample.executions.max(1));
         (count >= FEWEST_SWITCHES).then(|| count.ln())
