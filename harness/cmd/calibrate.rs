@@ -177,9 +177,9 @@ fn designs(
         for (workload, mode) in cells {
             let samples = floor::in_order(samples, &workload.name, mode);
             for segment in samples.chunks_exact(length) {
-                if let Some(judged) = design.judge(segment, workload.time_measure()) {
+                if let Some(judged) = design.judge(segment, workload.time_measure(), 0.0) {
                     all += 1;
-                    different += u32::from(judged.p <= args.alpha);
+                    different += u32::from(judged.p_change <= args.alpha);
                 }
             }
         }

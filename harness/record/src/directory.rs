@@ -58,16 +58,28 @@ impl RecordDirectory {
     /// [`Error::Io`] where there is none, [`Error::NotADirectory`], or
     /// [`Error::NotARecord`] where it has no `run.json`.
     pub fn open(path: impl Into<PathBuf>) -> Result<Self, Error> {
-        let path = path.into();
+        Self::open_with(path.into(), RUN)
+    }
+
+    /// Opens the directory that a gate wrote.
+    ///
+    /// # Errors
+    ///
+    /// As [`RecordDirectory::open`], for `gate.json`.
+    pub fn open_gate(path: impl Into<PathBuf>) -> Result<Self, Error> {
+        Self::open_with(path.into(), GATE)
+    }
+
+    fn open_with(path: PathBuf, file: &str) -> Result<Self, Error> {
         let metadata = fs::metadata(&path).map_err(Error::io("open record", &path))?;
         if !metadata.is_dir() {
             return Err(Error::NotADirectory { path });
         }
-        let run = path.join(RUN);
-        match run.try_exists() {
+        let file = path.join(file);
+        match file.try_exists() {
             Ok(true) => Ok(Self { path }),
             Ok(false) => Err(Error::NotARecord { path }),
-            Err(cause) => Err(Error::io("open", &run)(cause)),
+            Err(cause) => Err(Error::io("open", &file)(cause)),
         }
     }
 
@@ -103,6 +115,14 @@ impl RecordDirectory {
     /// [`Error::Io`]; the former `gate.json` is then still whole.
     pub fn write_gate(&self, report: &GateReport) -> Result<(), Error> {
         replace(&self.path, GATE, json::text(report)?.as_bytes())
+    }
+
+    /// Reads `gate.json`.
+    ///
+    /// # Errors
+    /// As [`RecordDirectory::read_record`].
+    pub fn read_gate(&self) -> Result<GateReport, Error> {
+        json::read(&self.path.join(GATE))
     }
 
     /// Starts `samples.csv`.

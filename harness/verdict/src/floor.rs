@@ -11,7 +11,7 @@ use crate::LEVEL;
 use crate::observe::{Observations, time};
 use harness_record::{Sample, SampleStatus, Side, TimeMeasure};
 use harness_stats::{
-    Error, hodges_lehmann, median, noise_floor, rank_sum_p, signed_rank_p_greater,
+    Error, hodges_lehmann, noise_floor, rank_sum_p, shift, signed_rank_p_greater,
     signed_rank_p_less,
 };
 
@@ -78,10 +78,11 @@ impl Design {
     }
 
     /// What the samples of one binary show when they are assigned to two sides
-    /// as this design would. `samples` are those of one workload and mode, in the
-    /// order they were taken; `None` where they cannot be assigned.
+    /// as this design would; `threshold`, a fraction, is what a regression exceeds.
+    /// `samples` are those of one workload and mode, in the order they were taken;
+    /// `None` where they cannot be assigned.
     #[must_use]
-    pub fn judge(self, samples: &[&Sample], of: TimeMeasure) -> Option<Judged> {
+    pub fn judge(self, samples: &[&Sample], of: TimeMeasure, threshold: f64) -> Option<Judged> {
         let times: Option<Vec<f64>> = samples
             .iter()
             .map(|sample| Some(time(sample, of)?.ln()))
@@ -91,20 +92,15 @@ impl Design {
             Self::Blocked => {
                 let passes = by_pass(samples, &times);
                 let (first, second) = passes.split_at(passes.len() / 2);
-                let p = |side| rank_sum_p(second, first, 0.0, side).ok();
-                let middle = |values| Some(median(values, LEVEL).ok()?.estimate);
-                let shift = middle(second)? - middle(first)?;
-                Some(Judged {
-                    change: shift.exp_m1(),
-                    p: 2.0 * p(harness_stats::Side::Above)?.min(p(harness_stats::Side::Below)?),
-                })
+                unpaired(first, second, threshold)
             }
             Self::FixedOrder => {
                 let passes = by_pass(samples, &times);
                 let pairs = passes.chunks_exact(2);
-                paired(&pairs.map(|pair| pair[1] - pair[0]).collect::<Vec<_>>())
+                let differences: Vec<f64> = pairs.map(|pair| pair[1] - pair[0]).collect();
+                paired(&differences, threshold)
             }
-            Self::Alternating => paired(&by_block(samples, &times)),
+            Self::Alternating => paired(&by_block(samples, &times), threshold),
         }
     }
 }
@@ -114,16 +110,32 @@ impl Design {
 pub struct Judged {
     /// Change of the second side to the first, a fraction.
     pub change: f64,
-    /// Two-sided p-value of no difference.
-    pub p: f64,
+    /// Two-sided p-value of no change.
+    pub p_change: f64,
+    /// One-sided p-value of no more than the threshold.
+    pub p_regression: f64,
 }
 
-fn paired(differences: &[f64]) -> Option<Judged> {
+fn paired(differences: &[f64], threshold: f64) -> Option<Judged> {
     let above = signed_rank_p_greater(differences, 0.0).ok()?;
     let below = signed_rank_p_less(differences, 0.0).ok()?;
     Some(Judged {
         change: hodges_lehmann(differences, LEVEL).ok()?.estimate.exp_m1(),
-        p: 2.0 * above.min(below),
+        p_change: (2.0 * above.min(below)).min(1.0),
+        p_regression: signed_rank_p_greater(differences, threshold.ln_1p()).ok()?,
+    })
+}
+
+fn unpaired(first: &[f64], second: &[f64], threshold: f64) -> Option<Judged> {
+    let p = |shift, side| rank_sum_p(first, second, shift, side).ok();
+    let (above, below) = (
+        p(0.0, harness_stats::Side::Above)?,
+        p(0.0, harness_stats::Side::Below)?,
+    );
+    Some(Judged {
+        change: shift(first, second, LEVEL).ok()?.estimate.exp_m1(),
+        p_change: (2.0 * above.min(below)).min(1.0),
+        p_regression: p(threshold.ln_1p(), harness_stats::Side::Above)?,
     })
 }
 

@@ -155,8 +155,8 @@ fn the_order_decides_what_a_drift_does() {
         let samples = measured(1.0, 0.05, seed);
         let samples = in_order(&samples, "w", "ptrace");
         for (count, design) in different.iter_mut().zip(Design::ALL) {
-            let judged = design.judge(&samples, TimeMeasure::WallNs).unwrap();
-            *count += u32::from(judged.p <= 0.05);
+            let judged = design.judge(&samples, TimeMeasure::WallNs, 0.01).unwrap();
+            *count += u32::from(judged.p_change <= 0.05);
         }
     }
     let [blocked, _, alternating] = different;
