@@ -6,6 +6,7 @@
 //! is killed all that it started dies with it.
 
 use crate::Error;
+use crate::stop_log::SampleLog;
 use harness_mode::{End, Mode, SeccompFile};
 use harness_record::{Pin, Side};
 use harness_sys::launcher::Launch;
@@ -13,6 +14,7 @@ use harness_sys::rusage::{self, Usage};
 use harness_sys::signals::{self, Termination};
 use harness_sys::{affinity, files, process};
 use harness_syscalls::{Table, TraceSet};
+use harness_tracer::observer::Observer;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -45,6 +47,9 @@ pub(crate) struct Spec {
     pub(crate) describe_filter: bool,
     #[serde(default)]
     pub(crate) variables: Variables,
+    /// Where each stop is written down.
+    #[serde(default)]
+    pub(crate) log: Option<SampleLog>,
 }
 
 impl Spec {
@@ -70,6 +75,7 @@ impl Spec {
             filter: None,
             describe_filter: false,
             variables: Variables::Fixed,
+            log: None,
         }
     }
 }
@@ -428,7 +434,13 @@ fn execute(
     if let Some(cpu) = spec.processors.tracees {
         launch.pin_to(cpu);
     }
-    let outcome = mode.run(&launch, set).map_err(|error| error.to_string())?;
+    let mut log = match &spec.log {
+        Some(log) => Some(log.open(done.executions)?),
+        None => None,
+    };
+    let log = log.as_mut().map(|log| log as &mut dyn Observer);
+    let outcome = mode.run(&launch, set, log);
+    let outcome = outcome.map_err(|error| error.to_string())?;
     drop(launch);
     done.executions += 1;
     (done.exit_code, done.signal) = match outcome.end {

@@ -20,6 +20,7 @@ pub mod request;
 mod runs;
 mod session;
 mod startup;
+mod stop_log;
 mod subject;
 mod verify;
 

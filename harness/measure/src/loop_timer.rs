@@ -107,6 +107,7 @@ impl<'a> LoopTimer<'a> {
             filter: None,
             describe_filter: false,
             variables: Variables::Fixed,
+            log: None,
         };
         let done = isolated::run(&self.harness, &spec, self.termination)?;
         let failed = |reason| Error::Sample {

@@ -5,11 +5,12 @@ use crate::pressure::Pressure;
 use crate::progress::Progress;
 use crate::request::Request;
 use crate::session::allowed_processors;
+use crate::stop_log::SampleLog;
 use crate::subject::Subject;
 use crate::verify::{self, Reference};
 use crate::{Error, hook};
 use harness_mode::Mode;
-use harness_record::{Plan, Sample, SampleStatus, SampleWriter, Side, Slot};
+use harness_record::{LoggedRun, Plan, Sample, SampleStatus, SampleWriter, Side, Slot, StopLog};
 use harness_stats::random::Rng;
 use harness_sys::signals::Termination;
 use std::collections::BTreeMap;
@@ -22,6 +23,10 @@ const MOST_EXECUTIONS: u64 = 64;
 /// Upper end of the environment's random padding, bytes: a page, over which the
 /// initial stack moves.
 pub(crate) const MOST_PADDING: u64 = 4096;
+
+/// What a run is for.
+const WARMING_UP: &str = "warming up";
+const MEASURING: &str = "measuring";
 
 /// Keeps the padding's random numbers apart from those of the order.
 const PADDING_STREAM: u64 = 0x7061_6464_696e_6721;
@@ -38,6 +43,8 @@ pub(crate) struct Runs<'a> {
     samples: Vec<Sample>,
     escaped: BTreeMap<String, u64>,
     no_new_privs: bool,
+    log: Option<StopLog>,
+    warm_ups: u64,
 }
 
 /// One way of running a subject: a mode, and which of two harnesses has it.
@@ -89,7 +96,14 @@ impl<'a> Runs<'a> {
             samples: Vec::new(),
             escaped: BTreeMap::new(),
             no_new_privs: false,
+            log: None,
+            warm_ups: 0,
         }
+    }
+
+    /// Has every stop of the runs written down.
+    pub(crate) fn log_stops(&mut self, log: Option<StopLog>) {
+        self.log = log;
     }
 
     /// The samples taken so far.
@@ -140,7 +154,7 @@ impl<'a> Runs<'a> {
         arms.sort_by_key(|arm| arm.mode != "none");
         for _ in 0..rounds {
             for arm in &arms {
-                let (done, _) = self.take(subject, arm, 1, "warming up")?;
+                let (done, _) = self.take(subject, arm, 1, WARMING_UP)?;
                 let verdict = self.judge(subject, arm, 1, &done, &mut known.reference);
                 self.conclude(subject, arm, verdict.err())?;
                 known.executions.insert(arm.clone(), repetitions(&done));
@@ -178,7 +192,7 @@ impl<'a> Runs<'a> {
         reference: &mut Option<Reference>,
     ) -> Result<Sample, Error> {
         let arm = Arm::of(slot);
-        let (done, context) = self.take(subject, &arm, executions, "measuring")?;
+        let (done, context) = self.take(subject, &arm, executions, MEASURING)?;
         let verdict = self.judge(subject, &arm, executions, &done, reference);
         if verdict.is_err() {
             // Where a signal to all processes at once ended it, nothing failed.
@@ -261,6 +275,20 @@ impl<'a> Runs<'a> {
         } else {
             None
         };
+        let log = self.log.clone().map(|file| SampleLog {
+            file,
+            run: LoggedRun {
+                workload: subject.plan.name.clone(),
+                mode: mode.to_owned(),
+                warm_up: what == WARMING_UP,
+                run: match what {
+                    WARMING_UP => self.warm_ups,
+                    _ => self.samples.len() as u64,
+                },
+                execution: 0,
+            },
+        });
+        self.warm_ups += u64::from(what == WARMING_UP);
         let padding = u32::try_from(self.rng.below(MOST_PADDING)).unwrap_or(0);
         let started = Instant::now();
         let spec = Spec {
@@ -281,12 +309,13 @@ impl<'a> Runs<'a> {
                 .filter
                 .as_ref()
                 .map(|file| file.program().to_bytes()),
-            describe_filter: self.binaries.are_two() && what == "warming up",
+            describe_filter: self.binaries.are_two() && what == WARMING_UP,
             variables: if subject.own {
                 Variables::Fixed
             } else {
                 Variables::Callers
             },
+            log,
         };
         tracing::debug!(?spec, "executing");
         let started_ns = nanoseconds(self.started);
@@ -310,7 +339,7 @@ impl<'a> Runs<'a> {
             &subject.plan.name,
             mode,
             started.elapsed(),
-            what == "measuring",
+            what == MEASURING,
         );
         if done.escaped > 0 {
             *self.escaped.entry(mode.to_owned()).or_default() += done.escaped;
@@ -377,6 +406,12 @@ impl<'a> Runs<'a> {
                 )
             })
             .collect();
+        if self.log.is_some() {
+            observations.push(
+                "every stop was written to a log: times under the modes that trace are those of writing it too"
+                    .to_owned(),
+            );
+        }
         if self.no_new_privs {
             observations.push(
                 "the seccomp modes set no_new_privs, as this user has no CAP_SYS_ADMIN: set-user-ID programs then run \
