@@ -73,8 +73,8 @@ fn floor() -> Duration {
 fn tracer() -> Duration {
     // A set that does not hold the call, as in `strace -e connect`.
     let set = TraceSet::parse("connect", Table::current()).expect("a trace set");
-    let outcome =
-        harness_tracer::trace(spawn(), Policy::EveryCall, Events::InSet(&set)).expect("a trace");
+    let outcome = harness_tracer::trace(spawn(), Policy::EveryCall, Events::InSet(&set), None)
+        .expect("a trace");
     assert!(outcome.counts.stops.total() > STOPS);
     outcome.wall
 }

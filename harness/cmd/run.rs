@@ -7,7 +7,7 @@ use harness_cbpf::disassemble;
 use harness_measure::request::Size;
 use harness_measure::{Error, Finished, Request, Session, Target};
 use harness_mode::SeccompFile;
-use harness_record::{Hooks, Pin, Record, RecordDirectory, SCHEMA_VERSION, State};
+use harness_record::{Hooks, Pin, Record, RecordDirectory, SCHEMA_VERSION, State, StopLog};
 use harness_report::Format;
 use harness_sys::signals::Termination;
 use std::ffi::OsString;
@@ -65,6 +65,10 @@ pub(super) struct Args {
     /// Show what the measured programs write, on standard error
     #[arg(long)]
     show_output: bool,
+    /// Write every stop of every tracee to a new file, a line of JSON each: when, which thread, what,
+    /// how it was restarted. Nothing stops under none and seccomp-allow. Times then include writing it
+    #[arg(long, value_name = "FILE")]
+    log_stops: Option<PathBuf>,
     /// Directory of the record, new or empty [default: results/TIME-HOST, in UTC]
     #[arg(long, value_name = "DIR")]
     output: Option<PathBuf>,
@@ -122,6 +126,10 @@ pub(super) fn run(args: Args, verbose: bool) -> anyhow::Result<Exit> {
     let format = args.format.into();
     let started = OffsetDateTime::now_utc();
     let output = args.output.clone();
+    let log = args.log_stops.clone();
+    if let Some(log) = &log {
+        StopLog::check(log)?;
+    }
     let termination = Termination::block().context("signalfd(2)")?;
     let request = request(args, verbose)?;
     let program = request
@@ -140,6 +148,8 @@ pub(super) fn run(args: Args, verbose: bool) -> anyhow::Result<Exit> {
         None => provenance::default_output(started, &session.environment().host, "")?,
     };
     let directory = RecordDirectory::create(path)?;
+    // It may be in that directory.
+    let log = log.as_deref().map(StopLog::create).transpose()?;
     if let Some(program) = program {
         // The file may have changed when somebody reads the record.
         let path = directory.path().join("seccomp-file.txt");
@@ -158,7 +168,7 @@ pub(super) fn run(args: Args, verbose: bool) -> anyhow::Result<Exit> {
         warnings: session.warnings().to_vec(),
     };
     directory.write_record(&record)?;
-    let finished = session.run(&directory, &termination)?;
+    let finished = session.run(&directory, log, &termination)?;
     finish(&mut record, &directory, finished, format)
 }
 

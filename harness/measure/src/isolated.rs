@@ -11,6 +11,7 @@
 //! a processor, one waiting while the other runs.
 
 use crate::Error;
+use crate::stop_log::SampleLog;
 use crate::streams::Streams;
 use harness_mode::{End, Mode, SeccompFile};
 use harness_record::{Pin, Side};
@@ -19,6 +20,7 @@ use harness_sys::rusage::{self, Usage};
 use harness_sys::signals;
 use harness_sys::{affinity, files, process};
 use harness_syscalls::{Table, TraceSet};
+use harness_tracer::observer::Observer;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -53,6 +55,9 @@ pub(crate) struct Spec {
     pub(crate) variables: Variables,
     #[serde(default)]
     pub(crate) pace: Pace,
+    /// Where each stop is written down.
+    #[serde(default)]
+    pub(crate) log: Option<SampleLog>,
 }
 
 impl Spec {
@@ -79,6 +84,7 @@ impl Spec {
             describe_filter: false,
             variables: Variables::Fixed,
             pace: Pace::AtOnce,
+            log: None,
         }
     }
 }
@@ -413,7 +419,13 @@ fn execute(
     if let Some(cpu) = spec.processors.tracees {
         launch.pin_to(cpu);
     }
-    let outcome = mode.run(&launch, set).map_err(|error| error.to_string())?;
+    let mut log = match &spec.log {
+        Some(log) => Some(log.open(done.executions)?),
+        None => None,
+    };
+    let log = log.as_mut().map(|log| log as &mut dyn Observer);
+    let outcome = mode.run(&launch, set, log);
+    let outcome = outcome.map_err(|error| error.to_string())?;
     drop(launch);
     done.executions += 1;
     (done.exit_code, done.signal) = match outcome.end {

@@ -21,6 +21,7 @@ mod runs;
 mod sampler;
 mod session;
 mod startup;
+mod stop_log;
 mod streams;
 mod subject;
 mod verify;

@@ -108,6 +108,7 @@ impl<'a> LoopTimer<'a> {
             describe_filter: false,
             variables: Variables::Fixed,
             pace: Pace::AtOnce,
+            log: None,
         };
         let done = sampler::run(&self.harness, &spec, self.termination)?;
         let failed = |reason| Error::Sample {

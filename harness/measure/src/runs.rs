@@ -6,11 +6,12 @@ use crate::pressure::Pressure;
 use crate::progress::Progress;
 use crate::request::Request;
 use crate::session::allowed_processors;
+use crate::stop_log::SampleLog;
 use crate::subject::Subject;
 use crate::verify::{self, Reference};
 use crate::{Error, hook, sampler};
 use harness_mode::Mode;
-use harness_record::{Plan, Sample, SampleStatus, SampleWriter, Side, Slot};
+use harness_record::{LoggedRun, Plan, Sample, SampleStatus, SampleWriter, Side, Slot, StopLog};
 use harness_stats::random::Rng;
 use harness_sys::signals::Termination;
 use std::collections::{BTreeMap, BTreeSet};
@@ -24,6 +25,10 @@ const MOST_EXECUTIONS: u64 = 64;
 /// Upper end of the environment's random padding, bytes: a page, over which the
 /// initial stack moves.
 pub(crate) const MOST_PADDING: u64 = 4096;
+
+/// What a run is for.
+const WARMING_UP: &str = "warming up";
+const MEASURING: &str = "measuring";
 
 /// Keeps the padding's random numbers apart from those of the order.
 const PADDING_STREAM: u64 = 0x7061_6464_696e_6721;
@@ -41,6 +46,8 @@ pub(crate) struct Runs<'a> {
     escaped: BTreeMap<String, u64>,
     no_new_privs: bool,
     not_alternating: bool,
+    log: Option<StopLog>,
+    warm_ups: u64,
 }
 
 /// One way of running a subject: a mode, and which of two harnesses has it.
@@ -103,7 +110,14 @@ impl<'a> Runs<'a> {
             escaped: BTreeMap::new(),
             no_new_privs: false,
             not_alternating: false,
+            log: None,
+            warm_ups: 0,
         }
+    }
+
+    /// Has every stop of the runs written down.
+    pub(crate) fn log_stops(&mut self, log: Option<StopLog>) {
+        self.log = log;
     }
 
     /// The samples taken so far.
@@ -154,7 +168,7 @@ impl<'a> Runs<'a> {
         arms.sort_by_key(|arm| arm.mode != "none");
         for _ in 0..rounds {
             for arm in &arms {
-                let (done, _) = self.take(subject, arm, 1, "warming up")?;
+                let (done, _) = self.take(subject, arm, 1, WARMING_UP)?;
                 let verdict = self.judge(subject, arm, 1, &done, &mut known.reference);
                 self.conclude(subject, arm, verdict.err())?;
                 known.executions.insert(arm.clone(), repetitions(&done));
@@ -201,7 +215,7 @@ impl<'a> Runs<'a> {
         known: &mut Known,
     ) -> Result<(), Error> {
         let executions = known.executions(arms);
-        let taken = self.take_alternately(subject, arms, executions, "measuring")?;
+        let taken = self.take_alternately(subject, arms, executions, MEASURING)?;
         for ((slot, arm), taken) in slots.iter().zip(arms).zip(taken) {
             // Of what was cut short by the failure of another there is nothing to say.
             let Some((done, context)) = taken else {
@@ -375,6 +389,20 @@ impl<'a> Runs<'a> {
         } else {
             None
         };
+        let log = self.log.clone().map(|file| SampleLog {
+            file,
+            run: LoggedRun {
+                workload: subject.plan.name.clone(),
+                mode: arm.mode.clone(),
+                warm_up: what == WARMING_UP,
+                run: match what {
+                    WARMING_UP => self.warm_ups,
+                    _ => self.samples.len() as u64,
+                },
+                execution: 0,
+            },
+        });
+        self.warm_ups += u64::from(what == WARMING_UP);
         let filter = self.request.filter.as_ref();
         let spec = Spec {
             mode: arm.mode.clone(),
@@ -390,13 +418,14 @@ impl<'a> Runs<'a> {
             times_itself: subject.plan.times_itself,
             show_output: self.request.show_output,
             filter: filter.map(|file| file.program().to_bytes()),
-            describe_filter: self.binaries.are_two() && what == "warming up",
+            describe_filter: self.binaries.are_two() && what == WARMING_UP,
             variables: if subject.own {
                 Variables::Fixed
             } else {
                 Variables::Callers
             },
             pace: Pace::AtOnce,
+            log,
         };
         Ok((spec, directory))
     }
@@ -409,7 +438,7 @@ impl<'a> Runs<'a> {
             done.executions,
             took.as_secs_f64()
         );
-        self.progress.done(name, mode, took, what == "measuring");
+        self.progress.done(name, mode, took, what == MEASURING);
         if done.escaped > 0 {
             *self.escaped.entry(mode.to_owned()).or_default() += done.escaped;
         }
@@ -474,6 +503,12 @@ impl<'a> Runs<'a> {
                 )
             })
             .collect();
+        if self.log.is_some() {
+            observations.push(
+                "every stop was written to a log: times under the modes that trace are those of writing it too"
+                    .to_owned(),
+            );
+        }
         if self.no_new_privs {
             observations.push(
                 "the seccomp modes set no_new_privs, as this user has no CAP_SYS_ADMIN: set-user-ID programs then run \

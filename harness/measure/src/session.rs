@@ -6,7 +6,9 @@ use crate::runs::Runs;
 use crate::subject::Subject;
 use crate::{Error, environment, nearest, order, startup};
 use harness_mode::{Mode, SeccompFile, Unavailable};
-use harness_record::{Environment, FilterSummary, ModePlan, Pin, Plan, RecordDirectory, Sample};
+use harness_record::{
+    Environment, FilterSummary, ModePlan, Pin, Plan, RecordDirectory, Sample, StopLog,
+};
 use harness_stats::random::Rng;
 use harness_sys::signals::Termination;
 use harness_sys::{affinity, process};
@@ -119,7 +121,8 @@ impl Session {
     }
 
     /// Takes every sample of the plan, and appends each to the record's file as
-    /// it is taken. Ends early at the first sample that does not count.
+    /// it is taken, and each stop of their tracees to `log`, if there is one. Ends
+    /// early at the first sample that does not count.
     ///
     /// # Errors
     /// [`Error::Record`] where the file cannot be made; any later error is in
@@ -127,12 +130,14 @@ impl Session {
     pub fn run(
         self,
         directory: &RecordDirectory,
+        log: Option<StopLog>,
         termination: &Termination,
     ) -> Result<Finished, Error> {
         let writer = directory.sample_writer()?;
         let binaries = Binaries::own()?;
         let slots = &self.plan.order;
         let mut runs = Runs::new(&self.request, &binaries, slots, termination, writer);
+        runs.log_stops(log);
         let error = self
             .subjects
             .iter()

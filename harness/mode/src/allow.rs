@@ -11,6 +11,7 @@ use harness_sys::launcher::{Launch, LaunchError, Start, spawn_probe};
 use harness_sys::seccomp::SockFilter;
 use harness_sys::{Errno, wait};
 use harness_syscalls::TraceSet;
+use harness_tracer::observer::Observer;
 
 /// Mode `seccomp-allow`.
 pub(crate) struct Allow;
@@ -52,7 +53,12 @@ impl Mode for Allow {
         Self::compile(set).map(Some)
     }
 
-    fn run(&self, launch: &Launch<'_>, set: &TraceSet) -> Result<Outcome, Error> {
+    fn run(
+        &self,
+        launch: &Launch<'_>,
+        set: &TraceSet,
+        _log: Option<&mut dyn Observer>,
+    ) -> Result<Outcome, Error> {
         let program = Self::compile(set)?.instructions();
         untraced::run(launch, Start::FilteredUntraced(&program))
     }

@@ -5,6 +5,7 @@ use harness_cbpf::{Program, RawError};
 use harness_sys::launcher::{Launch, Start};
 use harness_syscalls::TraceSet;
 use harness_tracer::machine::Policy;
+use harness_tracer::observer::Observer;
 use harness_tracer::{Events, order};
 
 /// Mode `seccomp-file`: there is one only where there is a program.
@@ -72,11 +73,17 @@ impl Mode for SeccompFile {
         Ok(Some(self.own_filter()))
     }
 
-    fn run(&self, launch: &Launch<'_>, _set: &TraceSet) -> Result<Outcome, Error> {
+    fn run(
+        &self,
+        launch: &Launch<'_>,
+        _set: &TraceSet,
+        log: Option<&mut dyn Observer>,
+    ) -> Result<Outcome, Error> {
         let order = order::probe().map_err(Error::StopOrder)?;
         let program = self.own_filter().instructions();
         let child = launch.spawn(Start::Filtered(&program))?;
-        let outcome = harness_tracer::trace(child, Policy::FilteredCalls(order), Events::Every);
+        let outcome =
+            harness_tracer::trace(child, Policy::FilteredCalls(order), Events::Every, log);
         let outcome = outcome.map_err(|error| match error {
             harness_tracer::Error::Vanished(_) => Error::FilterKills,
             error => error.into(),

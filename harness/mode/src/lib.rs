@@ -30,6 +30,7 @@ use harness_sys::seccomp::SockFilter;
 use harness_syscalls::{Abi, Arch, Table, TraceSet};
 pub use harness_tracer::End;
 use harness_tracer::counts::{CallCounts, Stops};
+use harness_tracer::observer::Observer;
 use std::time::Duration;
 
 /// One way of tracing.
@@ -61,11 +62,17 @@ pub trait Mode: Sync {
         Ok(None)
     }
 
-    /// Runs `launch` under this mode to the end of its process tree.
+    /// Runs `launch` under this mode to the end of its process tree. A mode that
+    /// traces tells `log` of every stop, if there is one; the others have none.
     ///
     /// # Errors
     /// [`Error`]; the caller ends its process then.
-    fn run(&self, launch: &Launch<'_>, set: &TraceSet) -> Result<Outcome, Error>;
+    fn run(
+        &self,
+        launch: &Launch<'_>,
+        set: &TraceSet,
+        log: Option<&mut dyn Observer>,
+    ) -> Result<Outcome, Error>;
 }
 
 /// Every mode, in the order in which they are reported.

@@ -3,6 +3,7 @@
 use crate::{Error, Mode, Outcome, Unavailable, untraced};
 use harness_sys::launcher::{Launch, Start};
 use harness_syscalls::TraceSet;
+use harness_tracer::observer::Observer;
 
 /// Mode `none`.
 pub(crate) struct None;
@@ -20,7 +21,12 @@ impl Mode for None {
         Ok(())
     }
 
-    fn run(&self, launch: &Launch<'_>, _set: &TraceSet) -> Result<Outcome, Error> {
+    fn run(
+        &self,
+        launch: &Launch<'_>,
+        _set: &TraceSet,
+        _log: Option<&mut dyn Observer>,
+    ) -> Result<Outcome, Error> {
         untraced::run(launch, Start::Untraced)
     }
 }

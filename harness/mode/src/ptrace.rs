@@ -6,6 +6,7 @@ use harness_sys::launcher::{Launch, Start};
 use harness_syscalls::TraceSet;
 use harness_tracer::Events;
 use harness_tracer::machine::Policy;
+use harness_tracer::observer::Observer;
 
 /// Mode `ptrace`.
 pub(crate) struct Ptrace;
@@ -23,9 +24,14 @@ impl Mode for Ptrace {
         harness_tracer::order::probe_ptrace().map_err(Unavailable::from)
     }
 
-    fn run(&self, launch: &Launch<'_>, set: &TraceSet) -> Result<Outcome, Error> {
+    fn run(
+        &self,
+        launch: &Launch<'_>,
+        set: &TraceSet,
+        log: Option<&mut dyn Observer>,
+    ) -> Result<Outcome, Error> {
         let child = launch.spawn(Start::Traced)?;
-        let outcome = harness_tracer::trace(child, Policy::EveryCall, Events::InSet(set))?;
+        let outcome = harness_tracer::trace(child, Policy::EveryCall, Events::InSet(set), log)?;
         let syscalls = Some(outcome.counts.calls_seen);
         Ok(Outcome::traced(outcome, syscalls))
     }

@@ -6,6 +6,7 @@ use harness_filter::Options;
 use harness_sys::launcher::{Launch, Start};
 use harness_syscalls::TraceSet;
 use harness_tracer::machine::Policy;
+use harness_tracer::observer::Observer;
 use harness_tracer::{Events, TRACE_DATA, order};
 
 /// A mode whose filter one compiler makes.
@@ -81,13 +82,18 @@ impl Mode for Seccomp {
         self.compile(set).map(Some)
     }
 
-    fn run(&self, launch: &Launch<'_>, set: &TraceSet) -> Result<Outcome, Error> {
+    fn run(
+        &self,
+        launch: &Launch<'_>,
+        set: &TraceSet,
+        log: Option<&mut dyn Observer>,
+    ) -> Result<Outcome, Error> {
         let filter = self.compile(set)?;
         let order = order::probe().map_err(Error::StopOrder)?;
         let program = filter.instructions();
         let child = launch.spawn(Start::Filtered(&program))?;
         let outcome =
-            harness_tracer::trace(child, Policy::FilteredCalls(order), Events::InSet(set))?;
+            harness_tracer::trace(child, Policy::FilteredCalls(order), Events::InSet(set), log)?;
         Ok(Outcome::traced(outcome, None))
     }
 }

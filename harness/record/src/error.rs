@@ -25,6 +25,18 @@ pub enum Error {
         /// The path.
         path: PathBuf,
     },
+    /// There is something where a file is to be created.
+    #[error("cannot create {}: it exists already; name a new file, or remove it", path.display())]
+    Exists {
+        /// The path.
+        path: PathBuf,
+    },
+    /// A file was replaced while it was used.
+    #[error("cannot append to {}: another file has its name now; leave it alone while the harness runs", path.display())]
+    Replaced {
+        /// The path.
+        path: PathBuf,
+    },
     /// No `run.json` in the directory.
     #[error("{} is not a record: it has no run.json; name a directory that `harness run` wrote", path.display())]
     NotARecord {

@@ -2,7 +2,8 @@
 //!
 //! A measurement is a directory: `run.json` ([`Record`]: environment, plan,
 //! order, results) and `samples.csv` (one [`Sample`] a row, appended and
-//! flushed as it is taken). A comparison is a [`GateReport`]; what a host's noise
+//! flushed as it is taken); where it was asked for, a [`StopLine`] for each stop
+//! of a tracee. A comparison is a [`GateReport`]; what a host's noise
 //! is, a [`Calibration`]. Everything that draws or compares reads these
 //! types only, so a record can be read on a machine that could not take it.
 
@@ -17,6 +18,7 @@ mod plan;
 mod result;
 mod sample;
 mod samples_csv;
+mod stop_log;
 mod summary_csv;
 
 pub use calibration::{Calibration, Fingerprint, Floor};
@@ -30,6 +32,7 @@ pub use result::{
 };
 pub use sample::{Sample, SampleStatus};
 pub use samples_csv::{SampleWriter, Samples};
+pub use stop_log::{LoggedRun, LoggedStop, Restart, StopKind, StopLine, StopLog, StopWriter};
 pub use summary_csv::summary_csv;
 
 use serde::{Deserialize, Serialize};

@@ -3,13 +3,15 @@
 use crate::counts::Counts;
 use crate::escapes::Escapes;
 use crate::machine::{Phase, Policy, Restart, Tally, is_exec};
-use crate::stop::{Event, Report, Stop, classify};
+use crate::observer::{Nobody, Observer, Seen};
+use crate::stop::{Report, Stop, classify};
 use crate::stopped::Stopped;
 use crate::tracees::{InFlight, Tracee, Tracees};
 use harness_sys::launcher::{LaunchError, LaunchReport, Launched, Step};
 use harness_sys::ptrace::{self, Options, SyscallInfo};
 use harness_sys::{Errno, Tid, process, wait};
 use harness_syscalls::{Abi, TraceSet};
+use std::io;
 use std::time::{Duration, Instant};
 
 /// `SECCOMP_RET_DATA` of the programs installed here: tells their stops from
@@ -58,6 +60,9 @@ pub enum Error {
         /// The error.
         errno: Errno,
     },
+    /// Who is to be told of the stops could not be.
+    #[error(transparent)]
+    Log(#[from] io::Error),
     /// wait4(2) failed.
     #[error("cannot wait for tracees: wait4(2): {0}")]
     Wait(Errno),
@@ -108,14 +113,31 @@ impl Events<'_> {
 }
 
 /// Attaches to a child that has not been released, and traces it and all its
-/// descendants until none is left.
+/// descendants until none is left. Tells `log` of every stop, if there is one.
 ///
 /// Any other child of this process is waited for too, and counts as one that
 /// escaped.
 ///
 /// # Errors
 /// [`Error`]; end the process then, so that its tracees die.
-pub fn trace(mut child: Launched, policy: Policy, events: Events<'_>) -> Result<Outcome, Error> {
+pub fn trace(
+    child: Launched,
+    policy: Policy,
+    events: Events<'_>,
+    log: Option<&mut dyn Observer>,
+) -> Result<Outcome, Error> {
+    match log {
+        None => observed(child, policy, events, Nobody),
+        Some(log) => observed(child, policy, events, log),
+    }
+}
+
+fn observed(
+    mut child: Launched,
+    policy: Policy,
+    events: Events<'_>,
+    log: impl Observer,
+) -> Result<Outcome, Error> {
     let root = child.tid();
     let options = match policy {
         Policy::EveryCall => Options::WHOLE_TREE,
@@ -138,12 +160,14 @@ pub fn trace(mut child: Launched, policy: Policy, events: Events<'_>) -> Result<
         escapes: Escapes::default(),
         root,
         end: None,
+        log,
         #[cfg(feature = "planted-slowdown")]
         planted: crate::planted::Planted::from_environment()?,
     };
     tracer.tracees.adopt(root);
     let first = Phase::default().abandon(policy);
     let started = Instant::now();
+    tracer.log.started(started)?;
     stopped
         .restart(first)
         .map_err(|errno| failed(root, "PTRACE_CONT", errno))?;
@@ -192,7 +216,7 @@ fn await_mark(root: Tid) -> Result<Option<Stopped>, Error> {
 const SIGCHLD: i32 = 17;
 const SIGSTOP: i32 = 19;
 
-struct Tracer<'s> {
+struct Tracer<'s, L> {
     policy: Policy,
     events: Events<'s>,
     counts: Counts,
@@ -200,19 +224,20 @@ struct Tracer<'s> {
     escapes: Escapes,
     root: Tid,
     end: Option<End>,
+    log: L,
     #[cfg(feature = "planted-slowdown")]
     planted: crate::planted::Planted,
 }
 
-impl Tracer<'_> {
+impl<L: Observer> Tracer<'_, L> {
     /// Handles every report until there is neither tracee nor child left.
     fn run(&mut self) -> Result<(), Error> {
         loop {
             match wait::any() {
                 Ok((tid, status)) => match classify(status) {
                     Report::Stopped(stop) => self.on_stop(tid, stop)?,
-                    Report::Exited(code) => self.on_end(tid, End::Exited(code)),
-                    Report::Killed(signal) => self.on_end(tid, End::Killed(signal)),
+                    Report::Exited(code) => self.on_end(tid, End::Exited(code))?,
+                    Report::Killed(signal) => self.on_end(tid, End::Killed(signal))?,
                 },
                 Err(Errno::EINTR) => {}
                 Err(Errno::ECHILD) => return Ok(()),
@@ -221,13 +246,15 @@ impl Tracer<'_> {
         }
     }
 
-    fn on_end(&mut self, tid: Tid, end: End) {
+    fn on_end(&mut self, tid: Tid, end: End) -> Result<(), Error> {
+        self.log.ended(tid, end)?;
         // The id of a process that has ended may come again in its own tree.
         if tid == self.root && self.end.is_none() {
             self.end = Some(end);
         }
         self.escapes.ended(tid, end, &self.tracees);
         self.tracees.end(tid);
+        Ok(())
     }
 
     #[inline]
@@ -235,12 +262,12 @@ impl Tracer<'_> {
         #[cfg(feature = "planted-slowdown")]
         self.planted.spin();
         let stopped = Stopped::new(tid);
-        let mut new_task = None;
+        let mut task = None;
         if is_exec(stop) {
-            self.on_exec(tid, &stopped)?;
+            task = self.on_exec(tid, &stopped)?;
         }
-        if stop == Stop::Event(Event::NewTask) {
-            new_task = event_task(tid, &stopped)?;
+        if stop.is_new_task() {
+            task = event_task(tid, &stopped)?;
         }
         if stop == Stop::Signal(SIGCHLD) {
             self.on_child_signal(tid, &stopped)?;
@@ -249,10 +276,13 @@ impl Tracer<'_> {
         if new {
             self.escapes.adopted(tid);
         }
+        let in_flight = tracee.call;
+        let mut info = None;
         let restart = match stop {
             Stop::Syscall | Stop::Seccomp => {
-                let info = stopped.syscall_info();
-                let info = info.map_err(|errno| failed(tid, "PTRACE_GET_SYSCALL_INFO", errno))?;
+                info = stopped
+                    .syscall_info()
+                    .map_err(|errno| failed(tid, "PTRACE_GET_SYSCALL_INFO", errno))?;
                 match info {
                     Some(info) => on_call(
                         tracee,
@@ -269,8 +299,8 @@ impl Tracer<'_> {
                 }
             }
             _ => {
-                if stop == Stop::Event(Event::NewTask) {
-                    self.escapes.announced(new_task);
+                if stop.is_new_task() {
+                    self.escapes.announced(task);
                     if let Some(call) = &mut tracee.call {
                         call.new_task = true;
                     }
@@ -283,6 +313,14 @@ impl Tracer<'_> {
         if let Some(task) = tracee.unannounced.take() {
             self.escapes.suspect(task, &self.tracees);
         }
+        self.log.stopped(&Seen {
+            tid,
+            stop,
+            info,
+            in_flight,
+            task,
+            restart,
+        })?;
         stopped
             .restart(restart)
             .map_err(|errno| failed(tid, "PTRACE_SYSCALL or PTRACE_CONT", errno))
@@ -302,13 +340,14 @@ impl Tracer<'_> {
         Ok(())
     }
 
-    fn on_exec(&mut self, leader: Tid, stopped: &Stopped) -> Result<(), Error> {
+    /// Returns the id that the thread had before.
+    fn on_exec(&mut self, leader: Tid, stopped: &Stopped) -> Result<Option<Tid>, Error> {
         self.escapes.executed();
         let former = event_task(leader, stopped)?;
         if let Some(former) = former.filter(|&former| former != leader) {
             self.tracees.succeed(leader, former);
         }
-        Ok(())
+        Ok(former)
     }
 }
 
@@ -460,13 +499,18 @@ mod tests {
             escapes: Escapes::default(),
             root: Tid(2),
             end: None,
+            log: Nobody,
             #[cfg(feature = "planted-slowdown")]
             planted: crate::planted::Planted::from_environment().expect("no slowdown"),
         };
         tracer.tracees.adopt(Tid(2));
-        tracer.on_end(Tid(2), End::Exited(3));
+        tracer
+            .on_end(Tid(2), End::Exited(3))
+            .expect("nobody to tell");
         tracer.tracees.adopt(Tid(2));
-        tracer.on_end(Tid(2), End::Killed(15));
+        tracer
+            .on_end(Tid(2), End::Killed(15))
+            .expect("nobody to tell");
         assert_eq!(tracer.end, Some(End::Exited(3)));
     }
 }

@@ -10,6 +10,7 @@ pub mod dump;
 mod escapes;
 mod event_loop;
 pub mod machine;
+pub mod observer;
 pub mod order;
 #[cfg(feature = "planted-slowdown")]
 mod planted;

@@ -124,7 +124,7 @@ mod tests {
     use Restart::{Cont, Listen, Syscall};
     use Tally::{Enter, Exit, Group, Seccomp, Signal};
 
-    const NEW_TASK: Stop = Stop::Event(Event::NewTask);
+    const NEW_TASK: Stop = Stop::Event(Event::Fork);
     const EXEC: Stop = Stop::Event(Event::Exec);
     const SIGCHLD: i32 = 17;
     const SIGSTOP: i32 = 19;

@@ -32,12 +32,25 @@ pub enum Stop {
 /// The event of an event stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Event {
-    /// It is making a child: fork, vfork or clone.
-    NewTask,
+    /// It is making a child: fork(2), or clone(2) with SIGCHLD as exit signal.
+    Fork,
+    /// The same by vfork(2), or clone(2) with `CLONE_VFORK`.
+    Vfork,
+    /// The same by any other clone(2): a thread, most often.
+    Clone,
     /// It executed another program.
     Exec,
     /// Any other.
     Other,
+}
+
+impl Stop {
+    /// Whether it tells of a new task.
+    #[inline]
+    #[must_use]
+    pub fn is_new_task(self) -> bool {
+        matches!(self, Self::Event(Event::Fork | Event::Vfork | Event::Clone))
+    }
 }
 
 /// SIGTRAP with the bit that `PTRACE_O_TRACESYSGOOD` sets.
@@ -62,7 +75,9 @@ pub fn classify(status: i32) -> Report {
             (0, SYSCALL_TRAP) => Stop::Syscall,
             (0, signal) => Stop::Signal(signal),
             (EVENT_SECCOMP, _) => Stop::Seccomp,
-            (EVENT_FORK | EVENT_VFORK | EVENT_CLONE, _) => Stop::Event(Event::NewTask),
+            (EVENT_FORK, _) => Stop::Event(Event::Fork),
+            (EVENT_VFORK, _) => Stop::Event(Event::Vfork),
+            (EVENT_CLONE, _) => Stop::Event(Event::Clone),
             (EVENT_EXEC, _) => Stop::Event(Event::Exec),
             (EVENT_STOP, SIGTRAP) => Stop::Trap,
             (EVENT_STOP, signal) => Stop::Group(signal),
@@ -83,9 +98,9 @@ mod tests {
         let stopped = [
             (0x0000_857f, Stop::Syscall),
             (0x0007_057f, Stop::Seccomp),
-            (0x0001_057f, Stop::Event(Event::NewTask)),
-            (0x0002_057f, Stop::Event(Event::NewTask)),
-            (0x0003_057f, Stop::Event(Event::NewTask)),
+            (0x0001_057f, Stop::Event(Event::Fork)),
+            (0x0002_057f, Stop::Event(Event::Vfork)),
+            (0x0003_057f, Stop::Event(Event::Clone)),
             (0x0004_057f, Stop::Event(Event::Exec)),
             (0x0005_057f, Stop::Event(Event::Other)),
             (0x0006_057f, Stop::Event(Event::Other)),

@@ -1,0 +1,143 @@
+//! `harness run --log-stops`: every stop that was counted is in the log, and
+//! what cannot be logged is said.
+
+mod common;
+
+use common::{FAIL, Harness, one_clear_line, text};
+use serde_json::Value;
+use std::process::Command;
+
+fn lines(harness: &Harness, file: &str) -> Vec<Value> {
+    let log = std::fs::read_to_string(harness.directory().join(file)).expect("a log");
+    log.lines()
+        .map(|line| serde_json::from_str(line).expect("a line of JSON"))
+        .collect()
+}
+
+/// The kinds of lines that a column of samples.csv counts.
+const COUNTED: [(&str, &[&str]); 6] = [
+    ("stops_syscall_enter", &["syscall-enter"]),
+    ("stops_syscall_exit", &["syscall-exit"]),
+    ("stops_seccomp", &["seccomp"]),
+    (
+        "stops_event",
+        &["fork", "vfork", "clone", "exec", "event-stop"],
+    ),
+    ("stops_signal", &["signal"]),
+    ("stops_group", &["group"]),
+];
+
+#[test]
+fn every_counted_stop_is_a_line() {
+    let harness = Harness::new();
+    let words = ["--modes", "all", "--trace", "%process,kill", "--runs", "2"];
+    let log = ["--log-stops", "r/stops.jsonl", "--output", "r", "--"];
+    let script = "trap : USR1; (exit 3) & wait; kill -USR1 $$; /bin/true";
+    let command = ["sh", "-c", script];
+    let record = harness.record(&[&words[..], &log, &command].concat());
+    let warnings = record["warnings"].to_string();
+    assert!(warnings.contains("written to a log"), "{warnings}");
+
+    let lines = lines(&harness, "r/stops.jsonl");
+    let samples = std::fs::read_to_string(harness.directory().join("r/samples.csv"));
+    let samples = samples.expect("samples");
+    let mut rows = samples
+        .lines()
+        .map(|row| row.split(',').collect::<Vec<_>>());
+    let header = rows.next().expect("a header");
+    let mut logged = 0;
+    for row in rows {
+        let column = |name: &str| {
+            let at = header.iter().position(|column| *column == name);
+            row[at.unwrap_or_else(|| panic!("no column {name}"))]
+        };
+        let index: u64 = column("index").parse().expect("an index");
+        let mode = column("mode");
+        let of_run: Vec<_> = lines
+            .iter()
+            .filter(|line| line["warm_up"] == false && line["run"] == index)
+            .collect();
+        logged += of_run.len();
+        assert!(of_run.iter().all(|line| line["mode"] == mode), "{index}");
+        for (name, kinds) in COUNTED {
+            let of_kind = of_run.iter().filter(|line| {
+                let kind = line["stop"].as_str().expect("a kind of stop");
+                kinds.contains(&kind)
+            });
+            let count = of_kind.count();
+            assert_eq!(count.to_string(), column(name), "{mode}, {index}: {name}");
+        }
+        if of_run.is_empty() {
+            assert!(["none", "seccomp-allow"].contains(&mode), "{mode}, {index}");
+            continue;
+        }
+        let times = of_run.iter().map(|line| line["at_ns"].as_u64());
+        assert!(times.is_sorted(), "{mode}, {index}");
+        let ends = of_run.iter().filter(|line| line["stop"] == "exited");
+        assert_eq!(ends.count(), 3, "{mode}, {index}");
+        let usr1 = of_run.iter().find(|line| line["signal"] == 10);
+        assert_eq!(usr1.expect("SIGUSR1")["inject"], 10, "{mode}, {index}");
+        let execve = of_run.iter().find(|line| line["call"] == "execve");
+        let execve = execve.expect("execve");
+        assert_eq!(
+            (&execve["abi"], &execve["number"]),
+            (&"x86_64".into(), &59.into())
+        );
+    }
+    // What else is there is of the run that does not count.
+    let warm_up = lines.iter().filter(|line| line["warm_up"] == true);
+    assert_eq!(warm_up.count() + logged, lines.len());
+}
+
+#[test]
+fn what_is_there_is_refused_and_left_alone() {
+    let harness = Harness::new();
+    harness.write("mine", b"precious");
+    std::os::unix::fs::symlink("nothing", harness.directory().join("link")).expect("a link");
+    for file in ["mine", "link", "/dev/stderr"] {
+        let words = ["run", "--log-stops", file, "--output", "r", "--", "true"];
+        let parts = ["cannot create", file, "exists already"];
+        one_clear_line(&harness.output(&words), FAIL, &words, &parts);
+    }
+    let words = [
+        "run",
+        "--log-stops",
+        "no/such",
+        "--output",
+        "r",
+        "--",
+        "true",
+    ];
+    one_clear_line(
+        &harness.output(&words),
+        FAIL,
+        &words,
+        &["no/such", "check the path"],
+    );
+    let kept = std::fs::read(harness.directory().join("mine")).expect("a file");
+    assert_eq!(kept, b"precious");
+    assert!(!harness.directory().join("nothing").exists());
+}
+
+/// RLIMIT_FSIZE stands for the full disk; sh ignores SIGXFSZ. The record must
+/// stay smaller than the log.
+#[test]
+fn a_full_disk_is_said_and_ends_the_measurement() {
+    let harness = Harness::new();
+    let binary = env!("CARGO_BIN_EXE_harness");
+    let run = "run --modes ptrace --runs 1 --warmup 0 --log-stops log --output r";
+    let script = format!("trap '' XFSZ; ulimit -f 64; exec {binary} {run} -- ls -lR /usr/lib");
+    let output = Command::new("sh")
+        .args(["-c", &script])
+        .current_dir(harness.directory())
+        .output()
+        .expect("sh");
+    let stderr = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(FAIL), "{stderr}");
+    assert!(
+        stderr.contains("/log: File too large") && !stderr.contains("panicked"),
+        "{stderr}"
+    );
+    // Whole lines, nearly as many as fit.
+    assert!(lines(&harness, "log").len() > 100);
+}
