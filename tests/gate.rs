@@ -107,10 +107,33 @@ fn a_harness_that_cannot_alternate_is_measured_one_run_after_the_other() {
 }
 
 fn old_harness(harness: &Harness) -> String {
-    let script = format!(
-        "#!/bin/sh\n\
-         if [ \"$1\" = __sample ]; then {OWN} __sample | sed 's/,\"alternates\":true//'; else exec {OWN} \"$@\"; fi\n"
-    );
+    harness_that(
+        harness,
+        &format!("{OWN} __sample | sed 's/,\"alternates\":true//'"),
+    )
+}
+
+/// One that dies where it should alternate with the other is named, and neither
+/// of the two is left.
+#[test]
+fn a_harness_that_dies_is_named() {
+    let harness = Harness::new();
+    let dies = "read -r spec; case $spec in *Alternating*) exit 7 ;; esac";
+    let goes_on = format!("printf '%s\\n' \"$spec\" | {OWN} __sample");
+    let dying = harness_that(&harness, &format!("{dies}; {goes_on}"));
+    let words = ["gate", "--base-bin", &dying, "--head-bin", OWN];
+    let output = harness.output(&[&words[..], &["--modes", "ptrace"]].concat());
+    let stderr = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(FAIL), "{stderr}");
+    let expected = format!("its process ended early (exit status: 7): {dying}");
+    assert!(stderr.contains(&expected), "{stderr}");
+}
+
+/// A program that is this harness, but takes samples as `sample`, a command of
+/// sh(1), does.
+fn harness_that(harness: &Harness, sample: &str) -> String {
+    let script =
+        format!("#!/bin/sh\nif [ \"$1\" = __sample ]; then {sample}; else exec {OWN} \"$@\"; fi\n");
     harness.write("script", script.as_bytes());
     // Written by another process, as one that this process has open for writing
     // could not be executed where another test forks meanwhile (ETXTBSY).

@@ -7,7 +7,7 @@ use harness_sys::signals::Termination;
 use harness_sys::{files, process};
 use std::io::{Read, Write};
 use std::os::fd::AsFd;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 /// Takes one sample in a process of `binary`.
@@ -65,6 +65,7 @@ pub(crate) fn run_alternately(
 /// The process of a sample. Dropped before it has answered, it is killed, with
 /// all that it started.
 struct Sampler {
+    binary: PathBuf,
     child: Child,
     stdin: Option<ChildStdin>,
     stdout: ChildStdout,
@@ -91,6 +92,7 @@ impl Sampler {
             return Err(Error::Isolated("it has no pipes".to_owned()));
         };
         let mut sampler = Self {
+            binary: binary.to_owned(),
             child,
             stdin: Some(stdin),
             stdout,
@@ -127,7 +129,10 @@ impl Sampler {
         }
         process::kill_descendants();
         let end = status.map_or_else(|error| error.to_string(), |status| status.to_string());
-        Err(Error::Isolated(format!("its process ended early ({end})")))
+        Err(Error::Isolated(format!(
+            "its process ended early ({end}): {}",
+            self.binary.display()
+        )))
     }
 
     fn write(&mut self, bytes: &[u8]) {
