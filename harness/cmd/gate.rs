@@ -23,6 +23,7 @@ use time::format_description::well_known::Rfc3339;
 /// Two harness binaries run the same workloads on this machine, alternating execution by execution,
 /// with an untraced control in every block; or, with --baseline, two records are compared. Counts are
 /// compared exactly. Ends with 0, with 3 after a regression, and with 4 if --strict and inconclusive.
+/// For two git revisions, `ci/overhead-gate --base REV --head REV` builds both and calls this.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// The harness to compare with
