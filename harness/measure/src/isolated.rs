@@ -6,11 +6,12 @@
 //! is killed all that it started dies with it.
 
 use crate::Error;
+use crate::guardian::guard;
 use harness_mode::{End, Mode, SeccompFile};
 use harness_record::{Pin, Side};
 use harness_sys::launcher::Launch;
 use harness_sys::rusage::{self, Usage};
-use harness_sys::signals::{self, Termination};
+use harness_sys::signals::Termination;
 use harness_sys::{affinity, files, process};
 use harness_syscalls::{Table, TraceSet};
 use serde::{Deserialize, Serialize};
@@ -250,7 +251,8 @@ pub(crate) fn run(binary: &Path, spec: &Spec, termination: &Termination) -> Resu
     let mut child = spawn(binary)?;
     let result = exchange(&mut child, spec, termination);
     if result.is_err() {
-        // Its tracees die with it; untraced ones become ours and die here.
+        // The guardian's child and its tracees die with it; what is untraced
+        // becomes ours and dies here.
         let _ = child.kill();
     }
     let status = child.wait();
@@ -312,27 +314,24 @@ fn exchange(child: &mut Child, spec: &Spec, termination: &Termination) -> Result
 /// What the process with the hidden word does.
 #[must_use]
 pub fn main() -> ExitCode {
-    let parent = process::parent();
-    if process::die_with_parent().is_err() || process::parent() != parent {
-        return ExitCode::FAILURE;
-    }
-    // No terminal: its Ctrl-C is for the harness alone, which then ends the run,
-    // and a program that asks it something fails instead of waiting for ever.
-    let alone = process::new_session().and_then(|()| signals::wait_for_children());
-    if alone.is_err() {
-        return ExitCode::FAILURE;
-    }
+    guard(sample).unwrap_or_else(|error| answer(&Err(error.to_string())))
+}
+
+/// Takes the sample that standard input describes.
+fn sample() -> ExitCode {
     let outcome = read_spec().and_then(|spec| take(&spec));
-    let failed = outcome.is_err();
-    let written = serde_json::to_writer(std::io::stdout().lock(), &outcome);
+    let code = answer(&outcome);
     // After an error traced processes die with this one; untraced ones do here.
-    if failed {
+    if outcome.is_err() {
         process::kill_descendants();
     }
-    if written.is_err() {
-        ExitCode::FAILURE
-    } else {
-        ExitCode::SUCCESS
+    code
+}
+
+fn answer(outcome: &Outcome) -> ExitCode {
+    match serde_json::to_writer(std::io::stdout().lock(), outcome) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(_) => ExitCode::FAILURE,
     }
 }
 
