@@ -150,6 +150,11 @@ fn a_file_the_kernel_cannot_execute_is_explained() {
         let stderr = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(FAIL), "{stderr}");
         assert!(stderr.contains(part), "{part:?} is not in: {stderr}");
+        assert_eq!(stderr.lines().count(), 1, "{stderr}");
+        assert!(
+            !harness.directory().join("r").exists(),
+            "nothing was measured"
+        );
     }
 }
 
