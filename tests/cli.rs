@@ -150,6 +150,11 @@ fn a_file_the_kernel_cannot_execute_is_explained() {
         let stderr = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(FAIL), "{stderr}");
         assert!(stderr.contains(part), "{part:?} is not in: {stderr}");
+        assert_eq!(stderr.lines().count(), 1, "{stderr}");
+        assert!(
+            !harness.directory().join("r").exists(),
+            "nothing was measured"
+        );
     }
 }
 
@@ -397,10 +402,11 @@ fn a_signal_ends_tracees_and_keeps_whole_rows() {
     }
 }
 
-/// SIGKILL of the harness itself: nothing it traced survives.
+/// SIGKILL of the harness itself: nothing it started survives.
 #[test]
-fn nothing_traced_survives_the_death_of_the_harness() {
-    for (i, mode) in ["ptrace", "seccomp-linear"].into_iter().enumerate() {
+fn nothing_survives_the_death_of_the_harness() {
+    let modes = ["none", "seccomp-allow", "ptrace", "seccomp-linear"];
+    for (i, mode) in modes.into_iter().enumerate() {
         let harness = Harness::new();
         let nap = format!("62.{}{}", i + 1, std::process::id());
         let script = format!("setsid sleep {nap} & sleep {nap}");
@@ -421,7 +427,7 @@ fn nothing_traced_survives_the_death_of_the_harness() {
         });
         child.kill().expect("SIGKILL");
         assert_eq!(child.wait().expect("it ends").signal(), Some(9));
-        wait_until("every tracee dies", || processes_with(&nap).is_empty());
+        wait_until("every process dies", || processes_with(&nap).is_empty());
     }
 }
 

@@ -11,13 +11,13 @@
 //! a processor, one waiting while the other runs.
 
 use crate::Error;
+use crate::guardian::guard;
 use crate::stop_log::SampleLog;
 use crate::streams::Streams;
 use harness_mode::{End, Mode, SeccompFile};
 use harness_record::{Pin, Side};
 use harness_sys::launcher::Launch;
 use harness_sys::rusage::{self, Usage};
-use harness_sys::signals;
 use harness_sys::{affinity, files, process};
 use harness_syscalls::{Table, TraceSet};
 use harness_tracer::observer::Observer;
@@ -269,27 +269,24 @@ pub(crate) type Outcome = Result<Done, String>;
 /// What the process with the hidden word does.
 #[must_use]
 pub fn main() -> ExitCode {
-    let parent = process::parent();
-    if process::die_with_parent().is_err() || process::parent() != parent {
-        return ExitCode::FAILURE;
-    }
-    // No terminal: its Ctrl-C is for the harness alone, which then ends the run,
-    // and a program that asks it something fails instead of waiting for ever.
-    let alone = process::new_session().and_then(|()| signals::wait_for_children());
-    if alone.is_err() {
-        return ExitCode::FAILURE;
-    }
+    guard(sample).unwrap_or_else(|error| answer(&Err(error.to_string())))
+}
+
+/// Takes the sample that standard input describes.
+fn sample() -> ExitCode {
     let outcome = read_spec().and_then(|spec| take(&spec));
-    let failed = outcome.is_err();
-    let written = serde_json::to_writer(std::io::stdout().lock(), &outcome);
+    let code = answer(&outcome);
     // After an error traced processes die with this one; untraced ones do here.
-    if failed {
+    if outcome.is_err() {
         process::kill_descendants();
     }
-    if written.is_err() {
-        ExitCode::FAILURE
-    } else {
-        ExitCode::SUCCESS
+    code
+}
+
+fn answer(outcome: &Outcome) -> ExitCode {
+    match serde_json::to_writer(std::io::stdout().lock(), outcome) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(_) => ExitCode::FAILURE,
     }
 }
 

@@ -10,6 +10,7 @@
 mod computing;
 pub mod environment;
 pub mod gate;
+mod guardian;
 mod hook;
 pub mod isolated;
 mod loop_timer;

@@ -165,7 +165,8 @@ impl Sampler {
 impl Drop for Sampler {
     fn drop(&mut self) {
         if !self.ended {
-            // Its tracees die with it; untraced ones become ours and die here.
+            // The guardian's child and its tracees die with it; what is untraced
+            // becomes ours and dies here.
             let _ = self.child.kill();
             let _ = self.child.wait();
             process::kill_descendants();

@@ -5,6 +5,7 @@ use crate::request::{Request, Target};
 use crate::startup::{self, Calls};
 use crate::{Error, computing, nearest};
 use harness_record::{Pin, WorkloadPlan};
+use harness_sys::launcher::Launch;
 use harness_sys::signals::Termination;
 use harness_syscalls::{Abi, Table, TraceSet};
 use harness_workloads::{Parameters, Processes, Statement, Workload};
@@ -131,8 +132,10 @@ impl Subject {
 
     fn command(words: &[OsString], request: &Request) -> Result<Self, Error> {
         let program = words.first().cloned().unwrap_or_default();
-        harness_sys::launcher::resolve(&program, std::env::var_os("PATH").as_deref())?;
+        let arguments = words.iter().map(OsString::as_os_str);
+        let launch = Launch::new(&program, arguments, std::env::vars_os())?;
         let (trace, _) = trace_set(request, "connect")?;
+        harness_tracer::trial::executes(&launch)?;
         let plan = WorkloadPlan {
             name: COMMAND.to_owned(),
             command: displayed(words),

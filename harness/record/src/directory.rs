@@ -148,6 +148,25 @@ impl RecordDirectory {
         Samples::parse(&bytes, &path)
     }
 
+    /// Reads what `samples.csv` holds of a measurement that did not end: as
+    /// [`read_samples`](Self::read_samples), and nothing where it ended before
+    /// the file was made, or the header written.
+    ///
+    /// # Errors
+    ///
+    /// As [`read_samples`](Self::read_samples).
+    pub fn read_samples_so_far(&self) -> Result<Samples, Error> {
+        let length = match fs::metadata(self.path.join(SAMPLES)) {
+            Ok(metadata) => metadata.len(),
+            Err(cause) if cause.kind() == io::ErrorKind::NotFound => 0,
+            Err(_) => 1,
+        };
+        if length == 0 {
+            return Ok(Samples::default());
+        }
+        self.read_samples()
+    }
+
     /// Writes `summary.csv`, atomically.
     ///
     /// # Errors

@@ -110,7 +110,7 @@ impl SampleWriter {
 }
 
 /// What `samples.csv` holds.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Samples {
     /// The whole rows.
     pub samples: Vec<Sample>,

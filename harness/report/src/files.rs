@@ -29,7 +29,11 @@ pub fn write_report(directory: &RecordDirectory, record: &Record) -> Result<(), 
 pub fn load(directory: &RecordDirectory) -> Result<Record, Error> {
     let mut record = directory.read_record()?;
     if record.results.is_empty() || record.state == State::Running {
-        let samples = directory.read_samples()?;
+        let samples = if record.state == State::Running {
+            directory.read_samples_so_far()?
+        } else {
+            directory.read_samples()?
+        };
         record.results = summarise(&record.plan, &samples.samples);
         record.warnings.extend(samples.dropped);
     }

@@ -1,7 +1,7 @@
 //! What a process may ask for itself and its children (prctl(2), kill(2)).
 
 use crate::{Errno, Tid};
-use nix::sys::signal::{Signal, kill as nix_kill};
+use nix::sys::signal::{SigHandler, SigSet, Signal, kill as nix_kill, signal};
 use nix::unistd::Pid;
 use std::os::fd::{FromRawFd, OwnedFd, RawFd};
 
@@ -22,9 +22,48 @@ pub fn become_subreaper() -> Result<(), Errno> {
 /// # Errors
 /// None with these arguments.
 pub fn die_with_parent() -> Result<(), Errno> {
+    signal_at_parents_end(Signal::SIGKILL)
+}
+
+/// Has this process sent a signal when its parent ends, as [`die_with_parent`].
+pub(crate) fn signal_at_parents_end(signal: Signal) -> Result<(), Errno> {
     // SAFETY: integer arguments only.
-    let result = unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL, 0, 0, 0) };
+    let result = unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, signal as i32, 0, 0, 0) };
     Errno::result(result).map(drop)
+}
+
+/// Forks (fork(3)): `None` in the child, which runs on from here.
+///
+/// The calling process must have a single thread: a lock that another thread
+/// holds would never be released in the child.
+///
+/// # Errors
+/// `EAGAIN`, `ENOMEM`.
+pub fn fork() -> Result<Option<Tid>, Errno> {
+    // SAFETY: the library's own fork(3), after which all of its functions can be
+    // used in the child of a process that has one thread, as the caller's has.
+    match unsafe { nix::unistd::fork() }? {
+        nix::unistd::ForkResult::Child => Ok(None),
+        nix::unistd::ForkResult::Parent { child } => Ok(Some(Tid(child.as_raw()))),
+    }
+}
+
+/// Ends this process as one that `number` killed, so that who waits for it
+/// is told so; without a core file of its own.
+///
+/// Returns only where that is no signal that kills.
+pub fn die_of(number: i32) {
+    let Ok(deadly) = Signal::try_from(number) else {
+        return;
+    };
+    // SAFETY: integer arguments only.
+    unsafe { libc::prctl(libc::PR_SET_DUMPABLE, 0, 0, 0, 0) };
+    // SAFETY: installs no handler. SIGKILL, which cannot be set, needs not be.
+    let _ = unsafe { signal(deadly, SigHandler::SigDfl) };
+    let mut set = SigSet::empty();
+    set.add(deadly);
+    let _ = set.thread_unblock();
+    let _ = nix_kill(Pid::this(), deadly);
 }
 
 /// Starts a session of this process's own, without a controlling terminal
@@ -117,17 +156,17 @@ fn parent_of(process: Tid) -> Option<Tid> {
 /// every descendant, until none is left that may be killed.
 pub fn kill_descendants() {
     loop {
-        let children = children();
-        let killed = children
-            .iter()
-            .filter(|&&child| kill(child).is_ok())
-            .count();
         let mut reaped = 0;
-        while let Ok(Some(_)) = crate::wait::poll() {
-            reaped += 1;
+        loop {
+            match crate::wait::poll() {
+                Ok(Some(_)) => reaped += 1,
+                Ok(None) | Err(Errno::EINTR) => break,
+                Err(_) => return,
+            }
         }
+        let killed = children().into_iter().filter(|&child| kill(child).is_ok());
         // A zombie can be killed too, so there is then none, or none of ours.
-        if killed == 0 && reaped == 0 {
+        if killed.count() == 0 && reaped == 0 {
             return;
         }
         // Orphans may have come meanwhile, so none is waited for by itself.

@@ -1,6 +1,6 @@
 //! Signals this process takes as events instead of dying from them.
 
-use crate::Errno;
+use crate::{Errno, process};
 use nix::sys::signal::{SigHandler, SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use std::os::fd::{AsFd, BorrowedFd};
@@ -42,6 +42,54 @@ impl Termination {
     pub fn take(&self) -> Result<Option<i32>, Errno> {
         let info = self.0.read_signal()?;
         Ok(info.and_then(|info| i32::try_from(info.ssi_signo).ok()))
+    }
+}
+
+/// The ends of this process's parent and of its children, as events.
+#[derive(Debug)]
+pub struct Kin(SigSet);
+
+/// Whose end an event of [`Kin`] tells of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    /// The parent's; or somebody sent a SIGTERM, which asks for the same.
+    Parent,
+    /// That of children, one or more; wait4(2) says which.
+    Children,
+}
+
+impl Kin {
+    /// Blocks SIGCHLD and SIGTERM for as long as the process lives, and has
+    /// SIGTERM sent when the parent ends. Both may have ended before: look
+    /// afterwards.
+    ///
+    /// # Errors
+    /// None with these arguments.
+    pub fn watch() -> Result<Self, Errno> {
+        let mut set = SigSet::empty();
+        set.add(Signal::SIGCHLD);
+        set.add(Signal::SIGTERM);
+        set.thread_block()?;
+        process::signal_at_parents_end(Signal::SIGTERM)?;
+        Ok(Self(set))
+    }
+
+    /// Waits for an event (sigwait(3)).
+    ///
+    /// # Errors
+    /// None with these signals; `EINTR` is retried.
+    pub fn wait(&self) -> Result<Ended, Errno> {
+        loop {
+            match self.0.wait() {
+                Err(Errno::EINTR) => {}
+                result => {
+                    return result.map(|signal| match signal {
+                        Signal::SIGTERM => Ended::Parent,
+                        _ => Ended::Children,
+                    });
+                }
+            }
+        }
     }
 }
 

@@ -456,6 +456,10 @@ impl Error {
             | Self::NoSeccompStop => {
                 "run a kernel with CONFIG_SECCOMP_FILTER, and in a container allow seccomp(2)"
             }
+            Self::Launch(LaunchError::Parent {
+                errno: Errno::EAGAIN | Errno::EMFILE,
+                ..
+            }) => "raise that limit, or end what uses it up",
             _ => "try again, and report it if it persists",
         }
     }

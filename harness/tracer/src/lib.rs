@@ -17,5 +17,6 @@ mod planted;
 pub mod stop;
 mod stopped;
 mod tracees;
+pub mod trial;
 
 pub use event_loop::{End, Error, Events, Outcome, TRACE_DATA, trace};

@@ -22,7 +22,7 @@ pub enum LaunchError {
     #[error("{0:?} has a NUL byte, which execve(2) cannot pass on")]
     NulByte(OsString),
     /// fork(2), pipe(2) failed.
-    #[error("cannot start a process: {operation}: {errno}")]
+    #[error("cannot start a process: {operation}: {errno}{}", limit(*errno))]
     Parent {
         /// The system call.
         operation: &'static str,
@@ -48,6 +48,15 @@ fn searched(path: Option<&OsString>) -> String {
             path.display()
         ),
         None => "; check its spelling, or give the path of a file that exists".to_owned(),
+    }
+}
+
+/// Which limit was met (setrlimit(2), cgroups(7)).
+fn limit(errno: Errno) -> &'static str {
+    match errno {
+        Errno::EAGAIN => " (ulimit -u, or pids.max of the control group)",
+        Errno::EMFILE => " (ulimit -n)",
+        _ => "",
     }
 }
 
@@ -147,6 +156,11 @@ mod tests {
         assert!(shell.contains("loader is missing"), "{shell}");
         let text = said("/bin/sh", Step::Exec, Errno::ENOEXEC);
         assert!(text.contains("add the line"), "{text}");
+        let parent = LaunchError::Parent {
+            operation: "fork(2)",
+            errno: Errno::EAGAIN,
+        };
+        assert!(parent.to_string().contains("ulimit -u"), "{parent}");
         let probe = said("", Step::Filter, Errno::EINVAL);
         assert!(
             probe.starts_with("cannot start a probe: seccomp("),
