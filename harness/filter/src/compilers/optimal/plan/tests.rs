@@ -16,9 +16,8 @@ fn follow(node: &Node, nr: u32) -> (f64, Leaf) {
     match node {
         Node::Leaf(leaf) => (leaf.cost(), *leaf),
         Node::Equal { nr: k, hit, .. } if *k == nr => (1.0 + hit.cost(), *hit),
-        Node::Equal { rest, .. } => further(rest),
         Node::Mask { mask, clear, .. } if nr & mask == 0 => (1.0 + clear.cost(), *clear),
-        Node::Mask { rest, .. } => further(rest),
+        Node::Equal { rest, .. } | Node::Mask { rest, .. } => further(rest),
         Node::Split { at, below, above } => further(if nr < *at { below } else { above }),
     }
 }
