@@ -17,6 +17,7 @@ mod plan;
 mod result;
 mod sample;
 mod samples_csv;
+mod steering;
 mod summary_csv;
 
 pub use calibration::{Calibration, Fingerprint, Floor};
@@ -30,6 +31,7 @@ pub use result::{
 };
 pub use sample::{Sample, SampleStatus};
 pub use samples_csv::{SampleWriter, Samples};
+pub use steering::{in_json, shown, steers};
 pub use summary_csv::summary_csv;
 
 use serde::{Deserialize, Serialize};
