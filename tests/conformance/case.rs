@@ -8,7 +8,7 @@ use crate::common::skipped;
 use crate::programs::Programs;
 use crate::scenario::{End, Kind, Output, Scenario, Way};
 use crate::story::Story;
-use crate::supervise::{self, DEADLINE, Ended, Left};
+use crate::supervise::{self, DEADLINE, Ended, LONG_DEADLINE, Left};
 use crate::{kill_at_stops, log};
 use harness_record::StopLine;
 use harness_sys::process;
@@ -19,7 +19,9 @@ use std::ffi::OsString;
 use std::fmt::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::OnceLock;
+use std::time::Duration;
 
 const HARNESS: &str = env!("CARGO_BIN_EXE_harness");
 /// User and group that have nothing, in Debian and nearly everywhere.
@@ -229,6 +231,14 @@ impl Subject {
         words.map(OsString::from).to_vec()
     }
 
+    fn deadline(&self) -> Duration {
+        if self.scenario.ignored {
+            LONG_DEADLINE
+        } else {
+            DEADLINE
+        }
+    }
+
     /// A room with what the scenario needs in it.
     fn room(&self, programs: &Programs) -> Room {
         let owner = match self.scenario.way {
@@ -252,7 +262,10 @@ impl Subject {
             ),
             (PathBuf::from(HARNESS), room.file("harness")),
         ] {
-            std::fs::copy(from, to).expect("a copy");
+            // Not by this process: what it has open to write while another thread
+            // forks cannot be executed (ETXTBSY).
+            let copied = Command::new("cp").arg(from).arg(to).status();
+            assert!(copied.expect("cp").success());
         }
         let privileged = room.work().join("privileged");
         std::os::unix::fs::chown(&privileged, Some(owner), Some(owner)).expect("chown");
@@ -285,7 +298,13 @@ impl Subject {
         };
         let before = before.iter().map(OsString::from);
         let words: Vec<_> = before.chain(words).collect();
-        supervise::run(&words, &room.work(), room.directory.path(), left, DEADLINE)
+        supervise::run(
+            &words,
+            &room.work(),
+            room.directory.path(),
+            left,
+            self.deadline(),
+        )
     }
 
     fn run(&self, mode: &str, set: &str, programs: &Programs, left: Left) -> Result<Run, String> {
@@ -312,7 +331,8 @@ impl Subject {
         let run = Run { room, ended };
         if run.ended.hung {
             return Err(format!(
-                "it hangs: not ended within {DEADLINE:?}:\n{}\n{}",
+                "it hangs: not ended within {:?}:\n{}\n{}",
+                self.deadline(),
                 run.ended.left.join("\n"),
                 run.context()
             ));

@@ -1,5 +1,5 @@
-//! A tree killed at the first stop of its first task, at the second in another
-//! run, and so on.
+//! A tree killed at a stop of its first task, at another in a second run, and so
+//! on: at the first of each kind that each task makes, calls told apart.
 //!
 //! The kill must come while the tracee is stopped, which from outside of the
 //! tracer would be chance: so this scenario calls a mode as the harness's process
@@ -7,6 +7,7 @@
 
 use harness_mode::{End, Mode};
 use harness_sys::launcher::Launch;
+use harness_sys::ptrace::SyscallInfo;
 use harness_sys::{Tid, process, wait};
 use harness_syscalls::{Table, TraceSet};
 use harness_tracer::observer::{Observer, Seen};
@@ -19,21 +20,30 @@ use std::time::{Duration, Instant};
 /// The word that makes this binary the process that kills.
 pub(crate) const WORD: &str = "__kill-at-stops";
 
-/// Of all runs together: some hundreds.
+/// Of all runs together: about a hundred.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
 
 const SIGKILL: i32 = 9;
 
-/// Kills a tracee at one of its stops. The program makes its tasks one after the
-/// other, and the stops of each are determined; how they interleave is not.
+/// Kills a tracee at a stop.
+#[derive(Default)]
 struct Killer {
-    /// Which task, in the order of their first stops, and which stop of it.
-    at: (usize, usize),
-    tasks: Vec<Tid>,
-    stops: usize,
-    /// The process that was killed, and at what.
-    killed: Option<(Tid, String)>,
+    /// Where; nowhere in the first run.
+    at: Option<Place>,
+    /// Every task, in the order of their first stops, with the kinds of its stops.
+    /// The program makes its tasks one after the other.
+    tasks: Vec<(Tid, BTreeSet<String>)>,
+    /// The process that was killed.
+    victim: Option<Tid>,
     ends: HashMap<Tid, End>,
+}
+
+/// The first stop of a kind that a task makes: which number it has, and how those
+/// of different tasks interleave, is not determined.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Place {
+    task: usize,
+    kind: String,
 }
 
 impl Observer for Killer {
@@ -42,23 +52,18 @@ impl Observer for Killer {
     }
 
     fn stopped(&mut self, seen: &Seen) -> io::Result<()> {
-        if !self.tasks.contains(&seen.tid) {
-            self.tasks.push(seen.tid);
-        }
-        if self.tasks.get(self.at.0) != Some(&seen.tid) {
-            return Ok(());
-        }
-        if self.stops == self.at.1 {
+        let known = self.tasks.iter().position(|(tid, _)| *tid == seen.tid);
+        let task = known.unwrap_or_else(|| {
+            self.tasks.push((seen.tid, BTreeSet::new()));
+            self.tasks.len() - 1
+        });
+        let kind = described(seen);
+        let first = self.tasks[task].1.insert(kind.clone());
+        if first && self.at == Some(Place { task, kind }) {
             let process = thread_group(seen.tid)?;
             process::kill(process)?;
-            let info = seen
-                .info
-                .map(|info| format!("{info:?}"))
-                .unwrap_or_default();
-            let info = info.split(['(', ' ']).next().unwrap_or_default();
-            self.killed = Some((process, format!("{:?} {info}", seen.stop)));
+            self.victim = Some(process);
         }
-        self.stops += 1;
         Ok(())
     }
 
@@ -66,6 +71,18 @@ impl Observer for Killer {
         self.ends.insert(tid, end);
         Ok(())
     }
+}
+
+/// The kind of a stop and, at a call, where in it and which.
+fn described(seen: &Seen) -> String {
+    let step = match seen.info {
+        Some(SyscallInfo::Entry(_)) => "Entry",
+        Some(SyscallInfo::Exit { .. }) => "Exit",
+        _ => "",
+    };
+    let number = seen.call().map(|(_, number)| number.to_string());
+    let number = number.unwrap_or_default();
+    format!("{:?} {step} {number}", seen.stop)
 }
 
 fn thread_group(tid: Tid) -> io::Result<Tid> {
@@ -80,6 +97,7 @@ pub(crate) fn main(words: &[OsString]) -> ExitCode {
     let [mode, set, program] = words else {
         return ExitCode::FAILURE;
     };
+    process::die_with_parent().expect("prctl");
     process::become_subreaper().expect("prctl");
     let mode = mode
         .to_str()
@@ -103,76 +121,83 @@ fn kill_at_each(
     set: &TraceSet,
     program: &OsStr,
 ) -> Result<BTreeSet<String>, String> {
-    let mut kinds = BTreeSet::new();
     mode.check().map_err(|error| error.to_string())?;
-    let mut at = (0, 0);
-    loop {
-        let mut killer = Killer {
-            at,
-            tasks: Vec::new(),
-            stops: 0,
-            killed: None,
-            ends: HashMap::new(),
-        };
-        let launch = Launch::new(program, [program], []).map_err(|error| error.to_string())?;
-        let outcome = mode.run(&launch, set, Some(&mut killer));
-        let error = |error| format!("killed at {at:?}, {:?}: {error}", killer.killed);
-        let outcome = outcome.map_err(error)?;
-        let Some((process, stop)) = killer.killed else {
-            if killer.tasks.len() <= at.0 {
-                // All stops of all tasks have had their turn.
-                return enough(kinds);
+    let undisturbed = run(mode, set, program, None)?;
+    let mut killed_at = BTreeSet::new();
+    for (task, (_, kinds)) in undisturbed.tasks.into_iter().enumerate() {
+        for kind in kinds {
+            let place = Place {
+                task,
+                kind: kind.clone(),
+            };
+            if run(mode, set, program, Some(place))?.victim.is_none() {
+                return Err(format!("task {task} makes no {kind} again"));
             }
-            at = (at.0 + 1, 0);
-            continue;
-        };
-        let error = |what: &str| {
-            Err(format!(
-                "process {process} killed at {at:?}, {stop}: {what}: {:?}, {:?}",
-                outcome.end, killer.ends
-            ))
-        };
-        if killer.ends.get(&process) != Some(&End::Killed(SIGKILL)) {
-            return error("its end is another");
+            killed_at.insert(kind);
         }
-        // The program ends with 0 whatever becomes of its children.
-        let first = killer.tasks.first() == Some(&process);
-        if outcome.end
-            != if first {
-                End::Killed(SIGKILL)
-            } else {
-                End::Exited(0)
-            }
-        {
-            return error("the first process ended otherwise");
-        }
-        if wait::poll() != Err(harness_sys::Errno::ECHILD) || !process::children().is_empty() {
-            return error("a process is left");
-        }
-        kinds.insert(stop);
-        at.1 += 1;
     }
+    enough(killed_at)
+}
+
+/// Runs the program, and kills it at a place.
+fn run(
+    mode: &dyn Mode,
+    set: &TraceSet,
+    program: &OsStr,
+    at: Option<Place>,
+) -> Result<Killer, String> {
+    let mut killer = Killer {
+        at,
+        ..Killer::default()
+    };
+    let launch = Launch::new(program, [program], []).map_err(|error| error.to_string())?;
+    let outcome = mode.run(&launch, set, Some(&mut killer));
+    let outcome = outcome.map_err(|error| format!("killed at {:?}: {error}", killer.at))?;
+    let error = |what: &str| {
+        let (at, end, ends) = (&killer.at, outcome.end, &killer.ends);
+        Err(format!("killed at {at:?}: {what}: {end:?}, {ends:?}"))
+    };
+    if let Some(process) = killer.victim
+        && killer.ends.get(&process) != Some(&End::Killed(SIGKILL))
+    {
+        return error("its end is another");
+    }
+    // The program ends with 0 whatever becomes of its children.
+    let first = killer.tasks.first().map(|&(tid, _)| tid);
+    let end = if killer.victim.is_some() && killer.victim == first {
+        End::Killed(SIGKILL)
+    } else {
+        End::Exited(0)
+    };
+    if outcome.end != end {
+        return error("the first process ended otherwise");
+    }
+    if wait::poll() != Err(harness_sys::Errno::ECHILD) {
+        return error("a process is left");
+    }
+    Ok(killer)
 }
 
 /// The program makes stops of every kind that there is under any mode.
 fn enough(kinds: BTreeSet<String>) -> Result<BTreeSet<String>, String> {
+    let any = |start: &str| kinds.iter().any(|kind| kind.starts_with(start));
     for kind in [
         "Syscall Exit",
-        "Event(Fork) ",
-        "Event(Vfork) ",
-        "Event(Clone) ",
-        "Event(Exec) ",
-        "Trap ",
-        "Group(19) ",
-        "Signal(10) ",
-        "Signal(19) ",
-        "Signal(18) ",
+        "Event(Fork)",
+        "Event(Vfork)",
+        "Event(Clone)",
+        "Event(Exec)",
+        "Trap",
+        "Group(19)",
+        "Signal(10)",
+        "Signal(19)",
+        "Signal(18)",
     ] {
-        if !kinds.contains(kind) {
-            return Err(format!("no {kind}among the stops: {kinds:?}"));
+        if !any(kind) {
+            return Err(format!("no {kind} among the stops: {kinds:?}"));
         }
     }
-    if kinds.contains("Syscall Entry") == kinds.contains("Seccomp Seccomp") {
+    if any("Syscall Entry") == any("Seccomp") {
         return Err(format!("calls begin with either kind of stop: {kinds:?}"));
     }
     Ok(kinds)

@@ -20,6 +20,9 @@ const ENDING: &str = "ending";
 /// How long a run may take; most take a twentieth of a second.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(20);
 
+/// How long one may take that is run by name only.
+pub(crate) const LONG_DEADLINE: Duration = Duration::from_secs(180);
+
 /// What must be left when the process that was started has ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Left {

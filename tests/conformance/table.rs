@@ -115,10 +115,10 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         Scenario {
             name: "two_execs",
             program: "two_execs",
-            arguments: &["20"],
-            output: Output::Is("won: 20\n"),
-            story: "a: execve( exec execve=0 exit_group( exit0 ~ fork*20 sig17*20
-                    others: stop*60 clone* execve(* exec*20 execve=0*20 exit_group(*20 exit8*20 exit0*20",
+            arguments: &["12"],
+            output: Output::Is("won: 12\n"),
+            story: "a: execve( exec execve=0 exit_group( exit0 ~ fork*12 sig17*12
+                    others: stop*36 clone* execve(* exec*12 execve=0*12 exit_group(*12 exit8*12 exit0*12",
             ..USUAL
         },
         Scenario {
@@ -146,24 +146,25 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
             way: Way::KilledAtEachStop,
             without: Some((NOBODY_TRACES, "nothing stops")),
             short: "execve,getppid,exit_group,vfork,kill",
+            long: "execve,getppid,exit_group,vfork,kill,wait4,rt_sigaction,munmap",
             ..USUAL
         },
         Scenario {
             name: "killed_anywhere",
             program: "killed_anywhere",
-            arguments: &["40"],
-            output: Output::Is("killed: 40\n"),
-            story: "a: execve( exec execve=0 exit_group( exit0 ~ fork*40 sig17*40
+            arguments: &["26"],
+            output: Output::Is("killed: 26\n"),
+            story: "a: execve( exec execve=0 exit_group( exit0 ~ fork*26 sig17*26
                     others: stop* sig10* sig17* fork* vfork* clone* execve(* exec* execve)* exit_group(* exit0* kill9*",
             ..USUAL
         },
         Scenario {
             name: "killed_at_birth",
             program: "killed_at_birth",
-            arguments: &["30"],
-            output: Output::Is("ended as they must: 30\n"),
-            story: "a: execve( exec execve=0 exit_group( exit0 ~ fork*30 sig17*30
-                    others: stop* clone* execve(*10 exec*10 execve=0*10 exit_group(*20 exit0* exit3* kill9*",
+            arguments: &["12"],
+            output: Output::Is("ended as they must: 12\n"),
+            story: "a: execve( exec execve=0 exit_group( exit0 ~ fork*12 sig17*12
+                    others: stop* clone* execve(*4 exec*4 execve=0*4 exit_group(*8 exit0* exit3* kill9*",
             ..USUAL
         },
         Scenario {
@@ -179,10 +180,10 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         Scenario {
             name: "exec_stopped",
             program: "exec_stopped",
-            arguments: &["20"],
-            output: Output::Is("right: 20\n"),
-            story: "a: execve( exec execve=0 exit_group( exit0 ~ fork*20 sig17*
-                    others: stop* clone*30 sig19* group19* sig18* execve(*20 exec*20 execve=0*20 exit_group(*20 exit12*20 exit0*20",
+            arguments: &["12"],
+            output: Output::Is("right: 12\n"),
+            story: "a: execve( exec execve=0 exit_group( exit0 ~ fork*12 sig17*
+                    others: stop* clone* sig19* group19* sig18* execve(*12 exec*12 execve=0*12 exit_group(*12 exit12*12 exit0*12",
             ..USUAL
         },
         Scenario {
@@ -323,7 +324,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
             arguments: &["kill-process"],
             output: Output::Is("kill-process\n"),
             end: End::Killed(31),
-            story: "a: execve( exec execve=0 clone kill31
+            story: "a: execve( exec execve=0 kill31 ~ clone?
                     b: stop kill31",
             ..USUAL
         },
@@ -450,10 +451,10 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         Scenario {
             name: "processes",
             program: "processes",
-            arguments: &["200", "1000"],
-            output: Output::Is("alive at once: 200, in a row: 1000\n"),
-            story: "a: execve( exec execve=0 exit_group( exit0 ~ fork*1200 sig17*
-                    others: stop*1200 exit_group(*1200 exit1*200 exit2*1000",
+            arguments: &["100", "400"],
+            output: Output::Is("alive at once: 100, in a row: 400\n"),
+            story: "a: execve( exec execve=0 exit_group( exit0 ~ fork*500 sig17*
+                    others: stop*500 exit_group(*500 exit1*100 exit2*400",
             ..USUAL
         },
         Scenario {

@@ -23,8 +23,11 @@ static void handler(int signal, siginfo_t *info, void *context)
 	say("signal %d, code %d, call %d\n", signal, info->si_code, info->si_syscall);
 }
 
+static atomic_int caller;
+
 static void *call_geteuid(void *unused)
 {
+	caller = own_tid();
 	syscall(SYS_geteuid);
 	say("the thread went on\n");
 	return unused;
@@ -58,6 +61,7 @@ int main(int argc, char **argv)
 	} else if (!strcmp(what, "kill-thread")) {
 		install(SYS_geteuid, SECCOMP_RET_KILL_THREAD);
 		CHECK(pthread_join(start_thread(call_geteuid, NULL), NULL) == 0);
+		await_gone(caller);
 		say("the process went on\n");
 	} else {
 		if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_STRICT, 0, 0, 0) != 0) {

@@ -50,6 +50,8 @@ int main(void)
 			threads[i] = start_thread(ticker, (void *)i);
 		for (int i = 0; i < THREADS; i++)
 			pthread_join(threads[i], NULL);
+		for (int i = 0; i < THREADS; i++)
+			await_gone(board->tids[i]);
 		_exit(3);
 	}
 	for (int round = 0; round < 3; round++) {

@@ -121,6 +121,14 @@ static inline void await_state(pid_t tid, const char *states)
 	}
 }
 
+/* Waits until a thread that has ended is gone, also for its tracer: while it is
+ * not, exit_group(2) changes the code that it is reported with. */
+static inline void await_gone(pid_t tid)
+{
+	while (state(tid))
+		pause_briefly();
+}
+
 /* Waits until a thread sleeps in a call, with no signal still to be taken; in a
  * ptrace-stop its state is another. */
 static inline void await_blocked(pid_t tid, long call)
