@@ -3,7 +3,8 @@
 //!
 //! ```text
 //! gate_trials rows DIR…        directories that `harness gate` wrote, as CSV
-//! gate_trials summary FILE     such rows, as a Markdown table
+//! gate_trials verdicts FILE    what such rows come to, as a Markdown table
+//! gate_trials orders FILE      what other orders would have said, where both sides were one
 //! ```
 
 use harness_record::{GateReport, Metric, RecordDirectory, TimeMeasure, Verdict};
@@ -40,8 +41,9 @@ fn main() -> ExitCode {
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let result = match &words[..] {
         ["rows", directories @ ..] if !directories.is_empty() => rows(directories),
-        ["summary", file] => summary(file),
-        _ => Err("usage: gate_trials rows DIR… | gate_trials summary FILE".into()),
+        ["verdicts", file] => read(file).map(|rows| verdicts(&rows)),
+        ["orders", file] => read(file).map(|rows| orders(&rows)),
+        _ => Err("usage: gate_trials rows DIR… | gate_trials verdicts|orders FILE".into()),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -116,16 +118,26 @@ type PValue = fn(&Row) -> Option<f64>;
 /// The level of the tests in the summary.
 const ALPHA: f64 = 0.05;
 
-fn summary(file: &str) -> Result<(), Box<dyn Error>> {
+fn read(file: &str) -> Result<Vec<Row>, Box<dyn Error>> {
     let rows: Result<Vec<Row>, csv::Error> = csv::Reader::from_path(file)?.deserialize().collect();
-    let rows = rows?;
-    let share = |count: usize| count as f64 * 100.0 / rows.len().max(1) as f64;
+    Ok(rows?)
+}
+
+fn share(count: usize, rows: &[Row]) -> f64 {
+    count as f64 * 100.0 / rows.len().max(1) as f64
+}
+
+fn verdicts(rows: &[Row]) {
     let verdicts = [Verdict::Pass, Verdict::Inconclusive, Verdict::Fail];
     println!("| verdict of the gate | comparisons | share |");
     println!("|---|---|---|");
     for verdict in verdicts {
         let count = rows.iter().filter(|row| row.verdict == verdict).count();
-        println!("| {} | {count} | {:.1} % |", verdict.name(), share(count));
+        println!(
+            "| {} | {count} | {:.1} % |",
+            verdict.name(),
+            share(count, rows)
+        );
     }
     let unconfirmed = rows.iter().filter(|row| row.unconfirmed).count();
     println!("\nSeen once and not confirmed by fresh blocks: {unconfirmed}.");
@@ -139,8 +151,11 @@ fn summary(file: &str) -> Result<(), Box<dyn Error>> {
             last * 100.0
         );
     }
+}
+
+fn orders(rows: &[Row]) {
     println!(
-        "\n| order of the same runs | called different | called slower by more than the threshold |"
+        "| order of the same runs | called different | called slower by more than the threshold |"
     );
     println!("|---|---|---|");
     let columns: [[PValue; 2]; 3] = [
@@ -162,9 +177,8 @@ fn summary(file: &str) -> Result<(), Box<dyn Error>> {
         println!(
             "| {} | {different} ({:.1} %) | {slower} ({:.1} %) |",
             design.name(),
-            share(different),
-            share(slower)
+            share(different, rows),
+            share(slower, rows)
         );
     }
-    Ok(())
 }
