@@ -247,6 +247,29 @@ fn a_command_that_ends_otherwise_in_one_mode_is_an_error() {
     );
 }
 
+/// A line for the shell has its pipes and redirections, and the shell is one
+/// of the processes measured; `--` has none.
+#[test]
+fn a_line_for_the_shell_is_run_by_it() {
+    let harness = Harness::new();
+    let line = "echo a b | tr ' ' '\\n' > out; true";
+    let words = ["--modes", "ptrace", "--runs", "1", "--warmup", "0"];
+    let record = harness.record(&[&words[..], &["--trace", "execve", "--shell", line]].concat());
+    let out = std::fs::read_to_string(harness.directory().join("out")).expect("out");
+    assert_eq!(out, "a\nb\n");
+    let command = &record["plan"]["workloads"][0]["command"];
+    assert_eq!(*command, serde_json::json!(["/bin/sh", "-c", line]));
+    // The shell's own, and that of tr(1); echo and true are the shell's.
+    assert_eq!(row(&record, "command", "ptrace")["traced_events"], 2);
+    for words in [
+        &["run", "--shell", "true", "--", "true"][..],
+        &["run", "--shell", ""],
+    ] {
+        let output = harness.output(words);
+        assert_eq!(output.status.code(), Some(USAGE), "{words:?}");
+    }
+}
+
 #[test]
 fn hooks_run_where_hyperfine_runs_them() {
     let harness = Harness::new();

@@ -24,7 +24,7 @@ pub(super) struct AttachArgs {
         value_name = "PID",
         value_parser = clap::value_parser!(i32).range(1..),
         conflicts_with_all = [
-            "workload", "command", "filter", "warmup", "pin", "setup", "prepare", "conclude", "cleanup",
+            "workload", "command", "shell", "filter", "warmup", "pin", "setup", "prepare", "conclude", "cleanup",
             "ignore_failure", "show_output", "log_stops", "operations", "units", "jobs",
         ]
     )]

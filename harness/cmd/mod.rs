@@ -15,6 +15,7 @@ mod report;
 mod run;
 
 use clap::{Parser, Subcommand};
+use harness_record::shown;
 use std::io::{ErrorKind, Write};
 use std::process::ExitCode;
 
@@ -145,10 +146,10 @@ fn one_line(error: &anyhow::Error) -> String {
     })
 }
 
-/// One line on standard error.
+/// One line on standard error. What it quotes, a file may have said.
 fn complain(line: &str) {
     // Nothing is left to tell where standard error is closed.
-    let _ = writeln!(std::io::stderr(), "harness: {line}");
+    let _ = writeln!(std::io::stderr(), "harness: {}", shown(line));
 }
 
 /// Writes a result to standard output. A reader that has seen enough and

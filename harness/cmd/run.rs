@@ -23,7 +23,7 @@ use time::format_description::well_known::Rfc3339;
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// Workloads, separated by commas; see `harness list workloads`
-    #[arg(long, value_name = "NAME,…", value_delimiter = ',', value_parser = NonEmptyStringValueParser::new(), required_unless_present_any = ["command", "attach"])]
+    #[arg(long, value_name = "NAME,…", value_delimiter = ',', value_parser = NonEmptyStringValueParser::new(), required_unless_present_any = ["command", "shell", "attach"])]
     workload: Vec<String>,
     /// Modes, separated by commas, or `all` that can run here; see `harness list modes`
     #[arg(long, value_name = "LIST|all", value_delimiter = ',', default_value = "all", value_parser = NonEmptyStringValueParser::new())]
@@ -87,6 +87,10 @@ pub(super) struct Args {
     jobs: Option<u32>,
     #[command(flatten)]
     attach: AttachArgs,
+    /// Measure this line as `sh -c` runs it, with pipes and redirections; what the shell itself
+    /// does is measured too. A command that needs no shell goes behind --
+    #[arg(long, value_name = "LINE", conflicts_with = "command", value_parser = NonEmptyStringValueParser::new())]
+    shell: Option<String>,
     /// A command to measure, with its arguments; executed without a shell
     #[arg(last = true, value_name = "COMMAND")]
     command: Vec<OsString>,
@@ -167,8 +171,7 @@ pub(super) fn run(args: Args, verbose: bool) -> anyhow::Result<Exit> {
     let log = log.as_deref().map(StopLog::create).transpose()?;
     if let Some(program) = program {
         // The file may have changed when somebody reads the record.
-        let path = directory.path().join("seccomp-file.txt");
-        std::fs::write(&path, program).with_context(|| path.display().to_string())?;
+        directory.write_filter(&program)?;
     }
     let mut record = Record {
         schema_version: SCHEMA_VERSION,
@@ -260,6 +263,11 @@ fn request(args: Args, verbose: bool) -> anyhow::Result<Request> {
     }
     if !args.command.is_empty() {
         targets.push(Target::Command(args.command));
+    }
+    if let Some(line) = args.shell {
+        // By its path, as system(3) has it: PATH is for what the line names.
+        let words = ["/bin/sh", "-c", &line].map(OsString::from);
+        targets.push(Target::Command(words.into()));
     }
     let filter = args.filter.as_deref().map(filter::input::program);
     Ok(Request {

@@ -127,7 +127,7 @@ impl Trial {
         assert_eq!(output.status.code(), Some(FAIL), "{stderr}");
         assert!(matches!(record.state, State::Failed { .. }), "{stderr}");
         let said = match self.victim {
-            Part::Harness => panic!("it was killed, and ended by itself: {stderr}"),
+            Part::Harness | Part::Nascent => panic!("it was not killed: {stderr}"),
             Part::Guardian | Part::Tracer => "its process ended early (signal: 9 (SIGKILL))",
             Part::Root => "it was killed by signal 9",
             // Of a pipeline's or subshell's end the script knows the code alone.

@@ -27,6 +27,8 @@ pub(crate) enum Part {
     Root,
     /// Any other process of it.
     Descendant,
+    /// A child of the harness's own that has not become its program.
+    Nascent,
 }
 
 impl Mark {
@@ -74,6 +76,8 @@ impl Mark {
                 Part::Tracer
             } else if Some(process.parent) == tracer && process.arguments.contains("first\0") {
                 Part::Root
+            } else if process.arguments.starts_with(env!("CARGO_BIN_EXE_harness")) {
+                Part::Nascent
             } else {
                 Part::Descendant
             }

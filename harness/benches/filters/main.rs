@@ -189,9 +189,9 @@ impl Subject {
     }
 }
 
-/// The fewest instructions a call of the profile that any program can execute on average. An allowed call takes a
-/// load, a test and a return, unless all calls are allowed. A traced one takes a load and a test more, as the same number
-/// of a foreign architecture is allowed.
+/// The fewest instructions a call of the profile that any program can execute on average. A call whose number every
+/// architecture decides on alike takes a load, a test and a return; another a load and a test more, of the architecture.
+/// Where nothing is in the set there is only the return.
 fn floor(text: &str, profile: &Profile) -> f64 {
     let set = TraceSet::parse(text, Table::current()).expect("a published set");
     if set.is_empty() {
@@ -199,8 +199,9 @@ fn floor(text: &str, profile: &Profile) -> f64 {
     }
     let (mut instructions, mut calls) = (0, 0);
     for (nr, count) in profile.calls(Table::current(), Abi::X86_64) {
-        let fewest = if set.contains(Abi::X86_64, nr) { 5 } else { 3 };
-        instructions += fewest * count;
+        let own = set.contains(Abi::X86_64, nr);
+        let alike = own == set.contains(Abi::I386, nr) && own == set.contains_unknown();
+        instructions += if alike { 3 } else { 5 } * count;
         calls += count;
     }
     instructions as f64 / calls as f64

@@ -236,8 +236,8 @@ impl Report {
             text,
             format_args!(
                 "\nThe best peer is that of each set. Against it the *fewest* instructions that any program can execute \
-                 come to {floor}: a load, a test and a return for an allowed call, a load and a test more for a traced one, \
-                 as its number is allowed under a foreign architecture; 1 where nothing is traced.\n\n\
+                 come to {floor}: a load, a test and a return for a call whose number every architecture decides on alike, \
+                 a load and a test more for another; 1 where nothing is traced.\n\n\
                  `{OPTIMAL}` against each peer alone:\n\n",
             ),
         );

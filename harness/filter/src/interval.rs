@@ -30,6 +30,15 @@ pub(crate) fn architectures(arch: Arch) -> &'static [Abi] {
     }
 }
 
+/// What becomes of a call of a foreign architecture.
+pub(crate) fn foreign(set: &TraceSet) -> Decision {
+    if set.contains_unknown() {
+        Decision::Matched
+    } else {
+        Decision::Unmatched
+    }
+}
+
 /// Maximal intervals over all numbers of `abi`'s architecture.
 pub(crate) fn intervals(set: &TraceSet, options: &Options, abi: Abi) -> Vec<Interval> {
     let mut intervals: Vec<Interval> = Vec::new();

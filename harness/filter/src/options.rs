@@ -10,7 +10,7 @@ use crate::{Error, Profile};
 pub struct Options {
     /// The action of calls in the set.
     pub matched: Action,
-    /// The action of all others, and of every call of an architecture that is not the machine's.
+    /// The action of all others.
     pub unmatched: Action,
     /// The machine whose ABIs the program tells apart.
     pub arch: Arch,
@@ -25,8 +25,8 @@ pub struct Options {
 /// Who decides on numbers beyond the table and on foreign architectures.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Unknown {
-    /// Unknown numbers are in the set if it is negated or `all`; a foreign architecture is unmatched. All compilers
-    /// decide alike.
+    /// Unknown numbers, and every call of an architecture that is not the machine's, are in the set if it is negated or
+    /// `all`: who traces all but some calls misses none that he does not know. All compilers decide alike.
     #[default]
     BySet,
     /// As strace's generators do, which disagree: `linear` matches unknown numbers, `bitmap` and `bitmap-merged` do

@@ -16,7 +16,7 @@ pub fn reference(set: &TraceSet, options: &Options, data: &SeccompData) -> Actio
                 set.contains(abi, nr)
             }
         }
-        _ => false,
+        _ => set.contains_unknown(),
     };
     if traced {
         options.matched

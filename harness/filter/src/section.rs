@@ -58,7 +58,7 @@ pub(crate) fn sections(
         }
         builder.bind(next);
     }
-    builder.ret(if options.as_strace() {
+    builder.ret(if options.as_strace() || set.contains_unknown() {
         options.matched
     } else {
         options.unmatched

@@ -1,7 +1,7 @@
 //! The directory of a record: creating it, and writing and reading its files.
 
 use crate::error::Error;
-use crate::files::{create_new, replace};
+use crate::files::{self, create_new, replace};
 use crate::samples_csv::{SampleWriter, Samples};
 use crate::{AttachReport, GateReport, Record, ResultRow, json, summary_csv};
 use std::fs;
@@ -15,6 +15,12 @@ const SAMPLES: &str = "samples.csv";
 const SUMMARY: &str = "summary.csv";
 const REPORT: &str = "report.html";
 const PLOTS: &str = "plots";
+const FILTER: &str = "seccomp-file.txt";
+
+/// Several times what the harness has; each is a table and some pictures.
+const MOST_WORKLOADS: usize = 100;
+/// Several times what the harness has; each is a row of those.
+const MOST_MODES: usize = 100;
 
 /// The directory of one record.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -103,10 +109,36 @@ impl RecordDirectory {
     ///
     /// # Errors
     ///
-    /// [`Error::Io`], [`Error::Json`] for a truncated or damaged file, or
-    /// [`Error::SchemaVersion`].
+    /// [`Error::Io`], [`Error::NotRegular`], [`Error::TooLong`],
+    /// [`Error::Json`] for a truncated or damaged file,
+    /// [`Error::SchemaVersion`], or [`Error::TooMany`].
     pub fn read_record(&self) -> Result<Record, Error> {
-        json::read(&self.path.join(RUN))
+        let path = self.path.join(RUN);
+        let record: Record = json::read(&path)?;
+        for (what, found, most) in [
+            ("workloads", record.plan.workloads.len(), MOST_WORKLOADS),
+            ("modes", record.plan.modes.len(), MOST_MODES),
+            ("results", record.results.len(), MOST_WORKLOADS * MOST_MODES),
+        ] {
+            if found > most {
+                return Err(Error::TooMany {
+                    path,
+                    what,
+                    found,
+                    most,
+                });
+            }
+        }
+        Ok(record)
+    }
+
+    /// Writes `seccomp-file.txt`, the program of mode `seccomp-file`, atomically.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`].
+    pub fn write_filter(&self, text: &str) -> Result<(), Error> {
+        replace(&self.path, FILTER, text.as_bytes())
     }
 
     /// Writes `gate.json`, atomically.
@@ -150,11 +182,12 @@ impl RecordDirectory {
     ///
     /// # Errors
     ///
-    /// [`Error::Io`], [`Error::MissingColumns`] or [`Error::Row`]. A last row
+    /// [`Error::Io`], [`Error::NotRegular`], [`Error::TooLong`],
+    /// [`Error::MissingColumns`] or [`Error::Row`]. A last row
     /// without its end is no error: see [`Samples::dropped`].
     pub fn read_samples(&self) -> Result<Samples, Error> {
         let path = self.path.join(SAMPLES);
-        let bytes = fs::read(&path).map_err(Error::io("read", &path))?;
+        let bytes = files::read(&path)?;
         Samples::parse(&bytes, &path)
     }
 

@@ -37,6 +37,32 @@ pub enum Error {
         /// The path.
         path: PathBuf,
     },
+    /// A FIFO, a device or the like where a file belongs.
+    #[error("{} is not a regular file; name a record that `harness run` wrote", path.display())]
+    NotRegular {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A file longer than any record's.
+    #[error("{} is longer than {mebibytes} MiB, which no record's file is; name one that `harness run` wrote", path.display())]
+    TooLong {
+        /// The file.
+        path: PathBuf,
+        /// The most that is read.
+        mebibytes: u64,
+    },
+    /// More parts than any record has.
+    #[error("{} has {found} {what}, and at most {most} are read; name a record that `harness run` wrote", path.display())]
+    TooMany {
+        /// The file.
+        path: PathBuf,
+        /// What there are too many of.
+        what: &'static str,
+        /// How many there are.
+        found: usize,
+        /// The most that are read.
+        most: usize,
+    },
     /// No `run.json` in the directory.
     #[error("{} is not a record: it has no run.json; name a directory that `harness run` wrote", path.display())]
     NotARecord {

@@ -1,13 +1,18 @@
-//! Creating files and replacing them whole.
+//! Creating files, replacing them whole, and reading those of strangers.
 //!
-//! A replaced file is written under a temporary name, synchronised, renamed: a
-//! reader sees the old file or the new one, and a symbolic link in its place is
-//! replaced, never followed.
+//! A replaced file is written under a temporary name that nobody can guess,
+//! synchronised, renamed: a reader sees the old file or the new one, and a
+//! symbolic link in its place is replaced, never followed.
 
 use crate::error::Error;
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
+use std::fs::{self, File, OpenOptions, Permissions};
+use std::io::{Read, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+
+/// The most that is read of a file: a hundred thousand runs of ten modes have
+/// less. A record may come from anybody.
+const MOST_BYTES: u64 = 256 << 20;
 
 /// `O_CREAT | O_EXCL`: never follows a link, never opens what is there.
 pub(crate) fn create_new(path: &Path) -> Result<File, Error> {
@@ -20,23 +25,40 @@ pub(crate) fn create_new(path: &Path) -> Result<File, Error> {
 
 /// Puts a whole file in the place of `directory/name`.
 pub(crate) fn replace(directory: &Path, name: &str, bytes: &[u8]) -> Result<(), Error> {
-    let temporary = directory.join(format!(".{name}.{}.tmp", std::process::id()));
-    // Ours by its name; left behind if a process of the same id was killed.
-    match fs::remove_file(&temporary) {
-        Err(cause) if cause.kind() != io::ErrorKind::NotFound => {
-            return Err(Error::io("remove", &temporary)(cause));
-        }
-        _ => {}
-    }
     let target = directory.join(name);
-    let mut file = create_new(&temporary)?;
-    let written = file
-        .write_all(bytes)
-        .and_then(|()| file.sync_all())
-        .and_then(|()| fs::rename(&temporary, &target));
-    written.map_err(|cause| {
-        // The error to report is the one that happened first.
-        let _ = fs::remove_file(&temporary);
-        Error::io("write", &target)(cause)
-    })
+    let write = || {
+        // `O_CREAT | O_EXCL`; removed again where something fails below.
+        let mut file = tempfile::Builder::new()
+            .prefix(&format!(".{name}."))
+            .suffix(".tmp")
+            // As any new file: less what umask(2) says.
+            .permissions(Permissions::from_mode(0o666))
+            .tempfile_in(directory)?;
+        file.write_all(bytes)?;
+        file.as_file().sync_all()?;
+        file.persist(&target)?;
+        Ok(())
+    };
+    write().map_err(Error::io("write", &target))
+}
+
+/// The contents of a regular file of at most 256 MiB: whatever somebody put
+/// there, reading it ends, and takes no more memory than that.
+pub(crate) fn read(path: &Path) -> Result<Vec<u8>, Error> {
+    // Before it is opened, as opening a FIFO would wait.
+    let metadata = fs::metadata(path).map_err(Error::io("read", path))?;
+    if !metadata.is_file() {
+        return Err(Error::NotRegular { path: path.into() });
+    }
+    let mut bytes = Vec::new();
+    File::open(path)
+        .and_then(|file| file.take(MOST_BYTES + 1).read_to_end(&mut bytes))
+        .map_err(Error::io("read", path))?;
+    if bytes.len() as u64 > MOST_BYTES {
+        return Err(Error::TooLong {
+            path: path.into(),
+            mebibytes: MOST_BYTES >> 20,
+        });
+    }
+    Ok(bytes)
 }

@@ -1,21 +1,23 @@
 //! JSON files that begin with the version of their format.
 
 use crate::error::Error;
-use crate::files::replace;
+use crate::files::{self, replace};
+use crate::steering::in_json;
 use crate::{GateReport, Record, SCHEMA_VERSION};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::fs;
 use std::path::Path;
 
-/// Reads a file of this version.
+/// Reads a file of this version. The parser refuses nesting deeper than 128
+/// levels (`serde_json`, `disable_recursion_limit`).
 pub(crate) fn read<T: DeserializeOwned>(path: &Path) -> Result<T, Error> {
     // Alone, so that another version is named before its fields are missed.
     #[derive(Deserialize)]
     struct Version {
         schema_version: u32,
     }
-    let json = fs::read(path).map_err(Error::io("read", path))?;
+    let json = files::read(path)?;
     let damaged = |cause| Error::Json {
         path: path.to_path_buf(),
         cause,
@@ -49,10 +51,8 @@ pub(crate) fn write<T: Serialize>(path: &Path, value: &T) -> Result<(), Error> {
 
 /// The whole of a file.
 pub(crate) fn text<T: Serialize>(value: &T) -> Result<String, Error> {
-    let mut json =
-        serde_json::to_string_pretty(value).map_err(|cause| Error::Serialize { cause })?;
-    json.push('\n');
-    Ok(json)
+    let json = serde_json::to_string_pretty(value).map_err(|cause| Error::Serialize { cause })?;
+    Ok(in_json(&json) + "\n")
 }
 
 impl Record {

@@ -20,6 +20,7 @@ mod plan;
 mod result;
 mod sample;
 mod samples_csv;
+mod steering;
 mod stop_log;
 mod summary_csv;
 
@@ -38,6 +39,7 @@ pub use result::{
 };
 pub use sample::{Sample, SampleStatus};
 pub use samples_csv::{SampleWriter, Samples};
+pub use steering::{in_json, shown, steers};
 pub use stop_log::{LoggedRun, LoggedStop, Restart, StopKind, StopLine, StopLog, StopWriter};
 pub use summary_csv::summary_csv;
 

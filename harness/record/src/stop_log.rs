@@ -95,9 +95,10 @@ pub enum StopKind {
     Dying,
     /// Any other event stop.
     OtherEvent,
-    /// No stop: it exited.
+    /// No stop: it exited. A process that nobody waited for is reported again when
+    /// its parent ends and the tracer inherits it.
     Exited,
-    /// No stop: a signal killed it.
+    /// No stop: a signal killed it; reported again likewise.
     Killed,
 }
 

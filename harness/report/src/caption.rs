@@ -5,7 +5,7 @@
     reason = "write! would add a Result that is never an error"
 )]
 
-use harness_record::{Environment, Pin, Provenance, Record, State, WorkloadPlan};
+use harness_record::{Environment, Pin, Provenance, Record, State, WorkloadPlan, steers};
 
 /// A command as it would be typed into a POSIX shell. Control characters are
 /// written in the way of `$'…'`.
@@ -19,7 +19,7 @@ fn quoted(word: &str) -> String {
     if !word.is_empty() && word.chars().all(plain) {
         return word.to_string();
     }
-    if !word.chars().any(char::is_control) {
+    if !word.chars().any(steers) {
         return format!("'{}'", word.replace('\'', "'\\''"));
     }
     let mut out = String::from("$'");
@@ -28,7 +28,7 @@ fn quoted(word: &str) -> String {
             '\'' | '\\' => out.extend(['\\', c]),
             '\n' => out.push_str("\\n"),
             '\t' => out.push_str("\\t"),
-            c if c.is_control() => {
+            c if steers(c) => {
                 let mut bytes = [0; 4];
                 for byte in c.encode_utf8(&mut bytes).bytes() {
                     out.push_str(&format!("\\x{byte:02x}"));

@@ -6,7 +6,7 @@
 )]
 
 use crate::render::Format;
-use crate::tables::{escaped, push_markdown_table, push_wrapped, terminal_table};
+use crate::tables::{escaped, printable_lines, push_markdown_table, push_wrapped, terminal_table};
 use crate::units::{UNKNOWN, level_text};
 use harness_record::{Change, Comparison, Error, GateReport, Metric, Verdict};
 
@@ -18,7 +18,7 @@ use harness_record::{Change, Comparison, Error, GateReport, Metric, Verdict};
 pub fn render_gate(report: &GateReport, format: Format) -> Result<String, Error> {
     match format {
         Format::Json => report.to_json(),
-        Format::Csv => Ok(csv(report)),
+        Format::Csv => Ok(printable_lines(&csv(report))),
         Format::Table => Ok(table(report)),
         Format::Markdown => Ok(markdown(report)),
     }

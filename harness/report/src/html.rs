@@ -8,7 +8,7 @@
 use crate::caption::{command_text, harness_text, kernel_text, machine_text, state_text};
 use crate::plots::Plot;
 use crate::view::View;
-use harness_record::{Environment, Record};
+use harness_record::{Environment, Record, steers};
 
 const STYLE: &str = "\
 body{font:15px/1.45 system-ui,sans-serif;max-width:62rem;margin:2rem auto;padding:0 1rem;color:#222;background:#fff}
@@ -233,8 +233,8 @@ fn escaped(text: &str) -> String {
             '>' => out.push_str("&gt;"),
             '"' => out.push_str("&quot;"),
             '\'' => out.push_str("&#39;"),
-            // HTML has no place for the others.
-            c if c.is_control() && c != '\n' && c != '\t' => out.push('\u{fffd}'),
+            // HTML has no place for the others, or they turn what follows.
+            c if steers(c) && c != '\n' && c != '\t' => out.push('\u{fffd}'),
             c => out.push(c),
         }
     }

@@ -6,7 +6,9 @@
 )]
 
 use crate::caption::{harness_text, kernel_text, machine_text, state_text};
-use crate::tables::{escaped, printable, push_markdown_table, push_wrapped, terminal_table};
+use crate::tables::{
+    escaped, printable, printable_lines, push_markdown_table, push_wrapped, terminal_table,
+};
 use crate::view::View;
 use harness_record::{Error, Record, summary_csv};
 
@@ -32,7 +34,7 @@ pub fn render(record: &Record, format: Format) -> Result<String, Error> {
     match format {
         Format::Table => Ok(table(record)),
         Format::Json => record.to_json(),
-        Format::Csv => Ok(summary_csv(&record.results)),
+        Format::Csv => Ok(printable_lines(&summary_csv(&record.results))),
         Format::Markdown => Ok(markdown(record)),
     }
 }

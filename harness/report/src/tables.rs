@@ -1,6 +1,7 @@
 //! What tables have in common, on a terminal and in Markdown.
 
 use comfy_table::{CellAlignment, ContentArrangement, LineStyle, Table, TableStyle};
+use harness_record::steers;
 
 /// Columns of a terminal that the table fits into.
 const WIDTH: usize = 100;
@@ -12,8 +13,11 @@ pub(crate) fn terminal_table(header: &[String], rows: &[Vec<String>]) -> String 
         .load_style(TableStyle::new().header_separator(LineStyle::none().fill('─')))
         .set_content_arrangement(ContentArrangement::Dynamic)
         .set_width(u16::try_from(WIDTH).unwrap_or(u16::MAX))
-        .set_header(header)
-        .add_rows(rows);
+        .set_header(header.iter().map(|cell| printable_lines(cell)))
+        .add_rows(
+            rows.iter()
+                .map(|row| row.iter().map(|cell| printable(cell))),
+        );
     for (at, column) in table.column_iter_mut().enumerate() {
         column.set_padding(if at == 0 { (0, 0) } else { (2, 0) });
         column.set_cell_alignment(if at == 0 {
@@ -25,10 +29,17 @@ pub(crate) fn terminal_table(header: &[String], rows: &[Vec<String>]) -> String 
     table.to_string()
 }
 
-/// Without control characters, which could steer a terminal.
+/// On one line, without characters that steer a terminal or the eye.
 pub(crate) fn printable(text: &str) -> String {
     text.chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
+        .map(|c| if steers(c) { ' ' } else { c })
+        .collect()
+}
+
+/// The same, but for the line breaks.
+pub(crate) fn printable_lines(text: &str) -> String {
+    text.chars()
+        .map(|c| if c != '\n' && steers(c) { ' ' } else { c })
         .collect()
 }
 

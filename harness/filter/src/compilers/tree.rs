@@ -4,7 +4,7 @@ use harness_cbpf::{Builder, Target};
 use harness_syscalls::TraceSet;
 
 use crate::Compiler;
-use crate::interval::{Decision, Ends, Interval, Leaves, architectures, intervals, search};
+use crate::interval::{Ends, Interval, Leaves, architectures, foreign, intervals, search};
 use crate::options::Options;
 
 pub(crate) struct Tree;
@@ -20,6 +20,7 @@ impl Compiler for Tree {
 
     fn emit(&self, set: &TraceSet, options: &Options, builder: &mut Builder) {
         let leaves = Leaves::new(builder);
+        let foreign = foreign(set);
         let abis = architectures(options.arch);
         let parts: Vec<Vec<Interval>> = abis
             .iter()
@@ -29,7 +30,7 @@ impl Compiler for Tree {
         builder.ld_arch();
         for (at, (abi, parts)) in abis.iter().zip(&parts).enumerate() {
             let other = if at + 1 == abis.len() {
-                leaves.label(Decision::Unmatched).into()
+                leaves.label(foreign).into()
             } else {
                 Target::Next
             };
@@ -46,8 +47,7 @@ impl Compiler for Tree {
             }
         }
         let used = |decision| {
-            decision == Decision::Unmatched
-                || parts.iter().flatten().any(|part| part.decision == decision)
+            decision == foreign || parts.iter().flatten().any(|part| part.decision == decision)
         };
         leaves.write(set, options, used, builder);
     }

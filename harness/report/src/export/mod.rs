@@ -12,7 +12,7 @@ mod hyperfine;
 use crate::caption::state_text;
 use crate::summary::{Group, UNTRACED, summarise};
 use crate::tables::printable;
-use harness_record::{Record, ResultRow, Sample, WorkloadPlan};
+use harness_record::{Record, ResultRow, Sample, WorkloadPlan, in_json};
 
 /// Every format, in the order they are listed.
 pub const EXPORT_FORMATS: &[ExportFormat] = &[
@@ -156,9 +156,8 @@ fn reasons(remarks: &[String]) -> String {
 /// A document of indented JSON, as long as it has something in it.
 fn json(items: usize, document: &impl serde::Serialize) -> Option<String> {
     (items > 0).then(|| {
-        let mut text = serde_json::to_string_pretty(document)
+        let text = serde_json::to_string_pretty(document)
             .expect("strings, finite numbers and maps with string keys are JSON");
-        text.push('\n');
-        text
+        in_json(&text) + "\n"
     })
 }

@@ -4,9 +4,10 @@ use super::change::{ALPHA, MIN_SEGMENT};
 use super::{History, MachineHistory, Point, Series, machine_text};
 use crate::render::{Format, markdown_text, terminal_text};
 use crate::summary::{LEVEL, UNTRACED};
+use crate::tables::printable_lines;
 use crate::units::{UNKNOWN, level_text, ratio_interval_text};
 use crate::view::View;
-use harness_record::{Pin, TimeMeasure};
+use harness_record::{Pin, TimeMeasure, in_json};
 use serde::Serialize;
 
 /// The history as text that ends with a line's end.
@@ -22,7 +23,7 @@ pub fn render_history(history: &History, format: Format) -> String {
             let notes = notes(history).join("\n");
             markdown_text(&views, &history.warnings, &[notes])
         }
-        Format::Csv => csv(history),
+        Format::Csv => printable_lines(&csv(history)),
         Format::Json => json(history),
     }
 }
@@ -139,7 +140,7 @@ pub(crate) fn notes(history: &History) -> Vec<String> {
 fn json(history: &History) -> String {
     let text =
         serde_json::to_string_pretty(history).expect("strings, numbers and lists of them are JSON");
-    text + "\n"
+    in_json(&text) + "\n"
 }
 
 /// A row a point; nested fields are flattened into columns.

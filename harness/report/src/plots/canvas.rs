@@ -1,5 +1,6 @@
 //! Drawing with pixels: the few shapes and texts the pictures are made of.
 
+use crate::tables::printable;
 use plotters::backend::{DrawingBackend, SVGBackend};
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 use plotters::style::{Color, FontFamily, FontStyle, RGBColor, ShapeStyle, TextStyle};
@@ -121,11 +122,8 @@ impl<'a> Canvas<'a> {
         let style = TextStyle::from((FontFamily::SansSerif, size, style))
             .color(&kind.colour)
             .pos(Pos::new(horizontal, VPos::Center));
-        // XML has no place for control characters.
-        let text: String = text
-            .chars()
-            .map(|c| if c.is_control() { ' ' } else { c })
-            .collect();
+        // XML 1.0, 2.2 (Characters): no control characters, nor these two.
+        let text = printable(text).replace(['\u{fffe}', '\u{ffff}'], " ");
         self.backend.draw_text(&text, &style, at).expect(INFALLIBLE);
     }
 }

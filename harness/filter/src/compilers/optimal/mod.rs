@@ -1,7 +1,7 @@
 //! The fewest expected instructions for given numbers of calls, among the trees that `plan` considers.
 //!
-//! The number is tested before the architecture: where it decides alone, because no ABI matches it, the architecture is
-//! never loaded. Every other way ends with one test of the architecture, after which the 64-bit ABI of the machine is
+//! The number is tested before the architecture: where it decides alone, because every ABI treats it alike, the
+//! architecture is never loaded. Every other way ends with one test of the architecture, after which the 64-bit ABI of the machine is
 //! done; the other ABIs have searches of their own, made short rather than fast.
 //!
 //! How often each number is called comes from [`Options::profile`], without which every named call of the 64-bit ABI
@@ -9,12 +9,12 @@
 
 mod plan;
 
-use harness_cbpf::{Builder, Label, Target};
+use harness_cbpf::{Builder, Label, Target, code};
 use harness_syscalls::{Abi, Arch, TraceSet};
 
 use crate::Compiler;
 use crate::interval::{
-    Decision, Ends, Interval, Leaves, X32_START, architectures, from, intervals, search,
+    Decision, Ends, Interval, Leaves, X32_START, architectures, foreign, from, intervals, search,
 };
 use crate::options::Options;
 use plan::{Key, Leaf, Node};
@@ -33,13 +33,13 @@ impl Compiler for Optimal {
     fn emit(&self, set: &TraceSet, options: &Options, builder: &mut Builder) {
         let native = options.arch.native_abi();
         let own = intervals(set, options, native);
-        let foreign: Vec<(Abi, Vec<Interval>)> = architectures(options.arch)
+        let others: Vec<(Abi, Vec<Interval>)> = architectures(options.arch)
             .iter()
             .filter(|&&abi| abi != native)
             .map(|&abi| (abi, intervals(set, options, abi)))
             .collect();
-        let root = plan::best(&keys(set, options, &own, &foreign));
-        Writer::new(builder, native, &own, &foreign).write(&root, set, options);
+        let root = plan::best(&keys(set, options, &own, &others));
+        Writer::new(builder, native, &own, &others, foreign(set)).write(&root, set, options);
     }
 }
 
@@ -49,7 +49,7 @@ fn keys(
     set: &TraceSet,
     options: &Options,
     own: &[Interval],
-    foreign: &[(Abi, Vec<Interval>)],
+    others: &[(Abi, Vec<Interval>)],
 ) -> Vec<Key> {
     let native = options.arch.native_abi();
     let table = set.table();
@@ -59,21 +59,21 @@ fn keys(
     };
     let leaf = |nr| {
         let found = decision(own, nr);
-        let elsewhere = foreign
-            .iter()
-            .any(|(_, parts)| decision(parts, nr) != Decision::Unmatched);
-        match found {
-            Decision::Unmatched if !elsewhere => Leaf::Unmatched,
-            _ => Leaf::Checked(found),
+        let mut elsewhere = others.iter().map(|(_, parts)| decision(parts, nr));
+        if found == foreign(set) && elsewhere.all(|decision| decision == found) {
+            Leaf::Decided(found)
+        } else {
+            Leaf::Checked(found)
         }
     };
     let sizes = architectures(options.arch)
         .iter()
         .map(|&abi| table.size(abi));
-    let numbers = 0..=sizes.max().unwrap_or(0);
-    let mut keys: Vec<Key> = numbers
+    let beyond = sizes.max().unwrap_or(0);
+    let mut keys: Vec<Key> = (0..=beyond)
         .map(|nr| Key {
             nr,
+            single: nr < beyond,
             leaf: leaf(nr),
             calls: 0.0,
         })
@@ -106,6 +106,7 @@ fn keys(
         };
         keys.push(Key {
             nr: X32_START,
+            single: false,
             leaf,
             calls: 0.0,
         });
@@ -118,13 +119,15 @@ struct Writer<'a> {
     builder: &'a mut Builder,
     native: Abi,
     own: &'a [Interval],
-    foreign: &'a [(Abi, Vec<Interval>)],
+    others: &'a [(Abi, Vec<Interval>)],
+    /// What becomes of the calls of an architecture that is not the machine's.
+    foreign: Decision,
     leaves: Leaves,
     check_matched: Label,
     check_unmatched: Label,
     high: Label,
     /// Goes on with the architecture in the accumulator, which is not the native one.
-    others: Label,
+    not_native: Label,
 }
 
 impl<'a> Writer<'a> {
@@ -132,27 +135,27 @@ impl<'a> Writer<'a> {
         builder: &'a mut Builder,
         native: Abi,
         own: &'a [Interval],
-        foreign: &'a [(Abi, Vec<Interval>)],
+        others: &'a [(Abi, Vec<Interval>)],
+        foreign: Decision,
     ) -> Self {
         let leaves = Leaves::new(builder);
-        let unmatched = leaves.label(Decision::Unmatched);
-        let nothing =
-            |parts: &[Interval]| matches!(parts, [only] if only.decision == Decision::Unmatched);
-        let others = if foreign.iter().all(|(_, parts)| nothing(parts)) {
-            unmatched
+        let alike = |parts: &[Interval]| matches!(parts, [only] if only.decision == foreign);
+        let not_native = if others.iter().all(|(_, parts)| alike(parts)) {
+            leaves.label(foreign)
         } else {
             builder.label()
         };
         Self {
             native,
             own,
+            others,
             foreign,
             check_matched: builder.label(),
             check_unmatched: builder.label(),
             high: builder.label(),
             builder,
             leaves,
-            others,
+            not_native,
         }
     }
 
@@ -170,13 +173,14 @@ impl<'a> Writer<'a> {
             if uses(Leaf::Checked(decision)) {
                 let to = self.leaves.label(decision);
                 self.builder.bind(label).ld_arch();
-                self.builder.jeq(self.native.audit_arch(), to, self.others);
+                self.builder
+                    .jeq(self.native.audit_arch(), to, self.not_native);
             }
         }
         if uses(Leaf::High) {
             self.builder.bind(self.high).ld_arch();
             self.builder
-                .jeq(self.native.audit_arch(), Target::Next, self.others)
+                .jeq(self.native.audit_arch(), Target::Next, self.not_native)
                 .ld_nr();
             search(
                 &from(self.own, X32_START),
@@ -185,22 +189,20 @@ impl<'a> Writer<'a> {
                 self.builder,
             );
         }
-        let checked = root.has_leaf(&|found| found != Leaf::Unmatched);
-        if checked && self.others != self.leaves.label(Decision::Unmatched) {
+        let checked = root.has_leaf(&|found| !matches!(found, Leaf::Decided(_)));
+        if checked && self.not_native != self.leaves.label(self.foreign) {
             self.others();
         }
         let reached =
             |parts: &[Interval], decision| parts.iter().any(|part| part.decision == decision);
-        let written = |decision| match decision {
-            Decision::Unmatched => true,
-            _ => {
-                checked
-                    && (reached(self.own, decision)
-                        || self
-                            .foreign
-                            .iter()
-                            .any(|(_, parts)| reached(parts, decision)))
-            }
+        let written = |decision| {
+            let others = || {
+                self.others
+                    .iter()
+                    .any(|(_, parts)| reached(parts, decision))
+            };
+            let behind = || decision == self.foreign || reached(self.own, decision) || others();
+            uses(Leaf::Decided(decision)) || checked && behind()
         };
         self.leaves.write(set, options, written, self.builder);
     }
@@ -215,6 +217,12 @@ impl<'a> Writer<'a> {
                 let hit = self.leaf(*hit);
                 let target = self.target(rest);
                 self.builder.jeq(*nr, hit, target);
+                self.follow(rest, target);
+            }
+            Node::Mask { mask, clear, rest } => {
+                let clear = self.leaf(*clear);
+                let target = self.target(rest);
+                self.builder.branch(code::JSET_K, *mask, target, clear);
                 self.follow(rest, target);
             }
             Node::Split { at, below, above } => {
@@ -242,7 +250,7 @@ impl<'a> Writer<'a> {
 
     fn leaf(&self, leaf: Leaf) -> Label {
         match leaf {
-            Leaf::Unmatched => self.leaves.label(Decision::Unmatched),
+            Leaf::Decided(decision) => self.leaves.label(decision),
             Leaf::Checked(Decision::Matched) => self.check_matched,
             Leaf::Checked(_) => self.check_unmatched,
             Leaf::High => self.high,
@@ -251,10 +259,10 @@ impl<'a> Writer<'a> {
 
     /// The architectures that are not the native one.
     fn others(&mut self) {
-        self.builder.bind(self.others);
-        for (at, (abi, parts)) in self.foreign.iter().enumerate() {
-            let next = if at + 1 == self.foreign.len() {
-                self.leaves.label(Decision::Unmatched)
+        self.builder.bind(self.not_native);
+        for (at, (abi, parts)) in self.others.iter().enumerate() {
+            let next = if at + 1 == self.others.len() {
+                self.leaves.label(self.foreign)
             } else {
                 self.builder.label()
             };
@@ -267,7 +275,7 @@ impl<'a> Writer<'a> {
                     .ld_nr();
                 search(parts, Ends::Short, &self.leaves, self.builder);
             }
-            if at + 1 < self.foreign.len() {
+            if at + 1 < self.others.len() {
                 self.builder.bind(next);
             }
         }

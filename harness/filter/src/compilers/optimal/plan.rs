@@ -1,9 +1,11 @@
 //! The tree of tests with the least expected cost.
 //!
-//! The trees considered have tests `nr >= k` anywhere; at their ends up to [`MOST_EXCEPTIONS`] tests `nr == k` in a row,
-//! which set single numbers apart from others that fare alike; and at their root a test `nr == k` of every call that
-//! makes up a quarter of what is left or more, if that pays. Among these the best is found by dynamic programming over
-//! intervals, in O(n³) for n runs of numbers. The best of all trees of such tests is little better: the tests compare.
+//! The trees considered have tests `nr >= k` anywhere, and at their ends up to [`MOST_EXCEPTIONS`] tests `nr == k` in a
+//! row, which set single numbers apart from others that fare alike; among these the best is found by dynamic programming
+//! over intervals, in O(n³) for n runs of numbers. Before them, at the root, stand tests of what makes up a quarter of
+//! the calls that are left or more, as long as they pay: `nr == k` for a call, or `nr & mask == 0` for all numbers
+//! without certain bits, where every architecture treats them alike. One such mask lets most calls go that a small set
+//! does not hold, wherever their numbers lie.
 
 use crate::interval::Decision;
 
@@ -13,8 +15,8 @@ const MOST_EXCEPTIONS: usize = 3;
 /// What stands at the end of a way through the tree.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Leaf {
-    /// No architecture matches: return.
-    Unmatched,
+    /// Every architecture decides so: return.
+    Decided(Decision),
     /// The decision if the architecture is the native one, to be checked; other architectures decide otherwise.
     Checked(Decision),
     /// Several decisions, behind a check of the architecture.
@@ -26,17 +28,20 @@ impl Leaf {
     /// of the architecture.
     fn cost(self) -> f64 {
         match self {
-            Self::Unmatched => 1.0,
+            Self::Decided(_) => 1.0,
             Self::Checked(_) | Self::High => 3.0,
         }
     }
 
     /// The leaf that decides rightly for numbers of both; `None` if none does.
     fn with(self, other: Self) -> Option<Self> {
-        const CHECKED: Leaf = Leaf::Checked(Decision::Unmatched);
         match (self, other) {
             _ if self == other => Some(self),
-            (Self::Unmatched, CHECKED) | (CHECKED, Self::Unmatched) => Some(CHECKED),
+            (Self::Decided(one), Self::Checked(two)) | (Self::Checked(two), Self::Decided(one))
+                if one == two =>
+            {
+                Some(Self::Checked(two))
+            }
             _ => None,
         }
     }
@@ -46,6 +51,8 @@ impl Leaf {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Key {
     pub(super) nr: u32,
+    /// Whether it stands for itself alone, and not for the numbers up to the next key too.
+    pub(super) single: bool,
     pub(super) leaf: Leaf,
     pub(super) calls: f64,
 }
@@ -58,6 +65,12 @@ pub(super) enum Node {
     Equal {
         nr: u32,
         hit: Leaf,
+        rest: Box<Node>,
+    },
+    /// `nr & mask == 0`
+    Mask {
+        mask: u32,
+        clear: Leaf,
         rest: Box<Node>,
     },
     /// `nr >= at`
@@ -74,6 +87,7 @@ impl Node {
         match self {
             Self::Leaf(leaf) => is(*leaf),
             Self::Equal { hit, rest, .. } => is(*hit) || rest.has_leaf(is),
+            Self::Mask { clear, rest, .. } => is(*clear) || rest.has_leaf(is),
             Self::Split { below, above, .. } => below.has_leaf(is) || above.has_leaf(is),
         }
     }
@@ -93,40 +107,138 @@ pub(super) fn best(keys: &[Key]) -> Node {
     }
 }
 
-/// The best tree and its cost, without that of loading the number.
-fn best_tree(keys: &[Key], total: f64) -> (f64, Node) {
-    let plain = Runs::new(keys).solve();
-    // The last key stands for many numbers, which no equality test covers.
-    let heaviest = keys[..keys.len() - 1]
-        .iter()
-        .max_by(|a, b| a.calls.total_cmp(&b.calls));
-    match heaviest {
-        Some(heavy) if total > heavy.calls && 4.0 * heavy.calls >= total => {
-            let (rest_cost, rest) = best_tree(&without(keys, heavy.nr), total - heavy.calls);
-            let cost = total + heavy.calls * heavy.leaf.cost() + rest_cost;
-            if cost >= plain.0 {
-                return plain;
-            }
-            let root = Node::Equal {
-                nr: heavy.nr,
-                hit: heavy.leaf,
-                rest: Box::new(rest),
-            };
-            (cost, root)
+/// Tests at the root.
+const MOST_ROOTS: usize = 4;
+
+/// A test at the root, which decides on a part of the calls.
+#[derive(Clone, Copy, Debug)]
+struct Root {
+    test: Test,
+    leaf: Leaf,
+    calls: f64,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Test {
+    /// `nr == k`
+    Equal(u32),
+    /// `nr & mask == 0`
+    Mask(u32),
+}
+
+impl Test {
+    fn holds(self, nr: u32) -> bool {
+        match self {
+            Self::Equal(k) => nr == k,
+            Self::Mask(mask) => nr & mask == 0,
         }
-        _ => plain,
     }
 }
 
-/// The keys after number `nr` was tested for: it is never called, and fares as its neighbour does.
-fn without(keys: &[Key], nr: u32) -> Vec<Key> {
-    let mut keys = keys.to_vec();
-    if let Some(at) = keys.iter().position(|key| key.nr == nr) {
-        let neighbour = if at == 0 { 1 } else { at - 1 };
-        keys[at].leaf = keys[neighbour].leaf;
-        keys[at].calls = 0.0;
+impl Root {
+    /// What it saves if the calls cost one test more than its leaf otherwise.
+    fn gain(&self) -> f64 {
+        self.calls * (4.0 - self.leaf.cost())
     }
-    keys
+
+    fn before(self, rest: Node) -> Node {
+        let rest = Box::new(rest);
+        match self.test {
+            Test::Equal(nr) => Node::Equal {
+                nr,
+                hit: self.leaf,
+                rest,
+            },
+            Test::Mask(mask) => Node::Mask {
+                mask,
+                clear: self.leaf,
+                rest,
+            },
+        }
+    }
+}
+
+/// The best tree and its cost, without that of loading the number.
+fn best_tree(keys: &[Key], total: f64) -> (f64, Node) {
+    let (mut cost, mut tree) = Runs::new(keys).solve();
+    let (mut keys, mut left) = (keys.to_vec(), total);
+    let (mut roots, mut paying) = (Vec::new(), 0);
+    let mut spent = 0.0;
+    while roots.len() < MOST_ROOTS
+        && let Some(root) = best_root(&keys, left)
+    {
+        spent += left + root.calls * root.leaf.cost();
+        left -= root.calls;
+        // What has been decided on may go any way.
+        keys.retain(|key| !(key.single && root.test.holds(key.nr)));
+        roots.push(root);
+        let (rest_cost, rest) = Runs::new(&keys).solve();
+        if spent + rest_cost >= cost {
+            break;
+        }
+        (cost, tree, paying) = (spent + rest_cost, rest, roots.len());
+    }
+    let roots = roots.into_iter().take(paying).rev();
+    (cost, roots.fold(tree, |rest, root| root.before(rest)))
+}
+
+/// The test for the root that gains the most, among those of a quarter of the calls or more.
+fn best_root(keys: &[Key], total: f64) -> Option<Root> {
+    let heaviest = keys
+        .iter()
+        .filter(|key| key.single)
+        .max_by(|a, b| a.calls.total_cmp(&b.calls));
+    let equal = heaviest.map(|key| Root {
+        test: Test::Equal(key.nr),
+        leaf: key.leaf,
+        calls: key.calls,
+    });
+    equal
+        .into_iter()
+        .chain(masks(keys))
+        .filter(|root| total > root.calls && 4.0 * root.calls >= total)
+        .max_by(|a, b| a.gain().total_cmp(&b.gain()))
+}
+
+/// The tests `nr & mask == 0` whose numbers are all decided alike without the architecture. Of numbers beyond the
+/// single ones' bits none passes.
+fn masks(keys: &[Key]) -> Vec<Root> {
+    let largest = keys.iter().rfind(|key| key.single).map_or(0, |key| key.nr);
+    let bits = u32::BITS - largest.leading_zeros();
+    // By number; `None` for one that has been decided on.
+    let mut numbers: Vec<Option<(Leaf, f64)>> = vec![None; 1 << bits];
+    for (at, key) in keys.iter().enumerate() {
+        let end = match keys.get(at + 1) {
+            _ if key.single => key.nr + 1,
+            Some(next) => next.nr,
+            None => u32::MAX,
+        };
+        for nr in key.nr..end.min(1 << bits) {
+            numbers[nr as usize] = Some((key.leaf, if key.single { key.calls } else { 0.0 }));
+        }
+    }
+    let high = u32::MAX << bits;
+    let root = |mask: u32| {
+        // Every number whose bits lie within the complement, the largest first.
+        let complement = !high & !mask;
+        let within = std::iter::successors(Some(complement), |&nr| {
+            (nr > 0).then(|| (nr - 1) & complement)
+        });
+        let mut decided = None;
+        let mut calls = 0.0;
+        for (leaf, more) in within.filter_map(|nr| numbers[nr as usize]) {
+            if !matches!(leaf, Leaf::Decided(_)) || *decided.get_or_insert(leaf) != leaf {
+                return None;
+            }
+            calls += more;
+        }
+        Some(Root {
+            test: Test::Mask(high | mask),
+            leaf: decided?,
+            calls,
+        })
+    };
+    (1..1 << bits).filter_map(root).collect()
 }
 
 /// Consecutive numbers with the same leaf.
@@ -156,7 +268,7 @@ struct Chain {
 impl Runs {
     fn new(keys: &[Key]) -> Self {
         let mut list: Vec<Run> = Vec::new();
-        for (at, key) in keys.iter().enumerate() {
+        for key in keys {
             match list.last_mut() {
                 Some(run) if run.leaf == key.leaf => {
                     run.calls += key.calls;
@@ -166,8 +278,7 @@ impl Runs {
                     start: key.nr,
                     leaf: key.leaf,
                     calls: key.calls,
-                    // A key that reaches farther than itself is no single number.
-                    single: keys.get(at + 1).is_some_and(|next| next.nr == key.nr + 1),
+                    single: key.single,
                 }),
             }
         }

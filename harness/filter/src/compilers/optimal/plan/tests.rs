@@ -16,7 +16,8 @@ fn follow(node: &Node, nr: u32) -> (f64, Leaf) {
     match node {
         Node::Leaf(leaf) => (leaf.cost(), *leaf),
         Node::Equal { nr: k, hit, .. } if *k == nr => (1.0 + hit.cost(), *hit),
-        Node::Equal { rest, .. } => further(rest),
+        Node::Mask { mask, clear, .. } if nr & mask == 0 => (1.0 + clear.cost(), *clear),
+        Node::Equal { rest, .. } | Node::Mask { rest, .. } => further(rest),
         Node::Split { at, below, above } => further(if nr < *at { below } else { above }),
     }
 }
@@ -29,7 +30,8 @@ fn total(node: &Node, keys: &[Key]) -> f64 {
         .sum()
 }
 
-/// The least cost of any tree of `>=` and `==` tests over the keys whose bit is set, by trying all of them.
+/// The least cost of any tree of `>=`, `==` and `&` tests over the keys whose bit is set, by trying all of them. What
+/// the last key stands for is taken to pass no mask, so that there may be no such tree.
 fn least(keys: &[Key], left: u32, known: &mut HashMap<u32, f64>) -> f64 {
     if let Some(&cost) = known.get(&left) {
         return cost;
@@ -40,25 +42,17 @@ fn least(keys: &[Key], left: u32, known: &mut HashMap<u32, f64>) -> f64 {
     let first = leaves.next().expect("a key is left");
     let alone = leaves.try_fold(first, Leaf::with);
     let mut cost = alone.map_or(f64::INFINITY, |leaf| calls * leaf.cost());
-    for at in 0..keys.len() {
-        let below = left & ((1 << at) - 1);
-        let equal = left & (1 << at);
-        // The last key stands for many numbers, which no equality test covers.
-        let sides = [
-            (below, left & !below),
-            (
-                equal,
-                if at + 1 < keys.len() {
-                    left & !equal
-                } else {
-                    0
-                },
-            ),
-        ];
-        for (one, other) in sides {
-            if one != 0 && other != 0 {
-                cost = cost.min(calls + least(keys, one, known) + least(keys, other, known));
-            }
+    let singles = || chosen().filter(|&at| keys[at].single);
+    let below = (0..keys.len()).map(|at| left & ((1 << at) - 1));
+    let equal = singles().map(|at| 1 << at);
+    let clear = (1..16).map(|mask| {
+        let numbers = singles().filter(|&at| keys[at].nr & mask == 0);
+        numbers.fold(0, |part, at| part | 1 << at)
+    });
+    for one in below.chain(equal).chain(clear) {
+        let other = left & !one;
+        if one != 0 && other != 0 {
+            cost = cost.min(calls + least(keys, one, known) + least(keys, other, known));
         }
     }
     known.insert(left, cost);
@@ -67,20 +61,26 @@ fn least(keys: &[Key], left: u32, known: &mut HashMap<u32, f64>) -> f64 {
 
 fn keys(most: usize) -> impl Strategy<Value = Vec<Key>> {
     let leaf = prop::sample::select(vec![
-        Leaf::Unmatched,
+        Leaf::Decided(Decision::Unmatched),
         Leaf::Checked(Decision::Matched),
         Leaf::Checked(Decision::Unmatched),
     ]);
-    prop::collection::vec((leaf, 1..1000_u32), 2..=most).prop_map(|keys| {
-        (0..)
-            .zip(keys)
-            .map(|(nr, (leaf, calls))| Key {
-                nr,
-                leaf,
-                calls: calls.into(),
-            })
-            .collect()
-    })
+    prop::collection::vec((leaf, 1..1000_u32), 2..=most)
+        .prop_map(|keys| {
+            (0..)
+                .zip(keys)
+                .map(|(nr, (leaf, calls))| Key {
+                    nr,
+                    single: true,
+                    leaf,
+                    calls: calls.into(),
+                })
+                .collect()
+        })
+        .prop_map(|mut keys: Vec<Key>| {
+            keys.last_mut().expect("two at least").single = false;
+            keys
+        })
 }
 
 proptest! {
@@ -95,8 +95,8 @@ proptest! {
         }
     }
 
-    /// The trees considered are not all there are, but the best of all is only a little better: in 20,000 cases 0 % at the median, 4 %
-    /// at the 99th percentile, 8 % at most.
+    /// The trees considered are not all there are, but the best of all is little better: in 2,000 cases 0 % at the median,
+    /// 16 % at the 99th percentile, 26 % at most.
     #[test]
     fn no_tree_at_all_is_much_better(keys in keys(9)) {
         let found = total(&best(&keys), &keys);
@@ -106,6 +106,6 @@ proptest! {
         let leaf = alone.map_or(f64::INFINITY, |leaf| calls * leaf.cost());
         let bound = leaf.min(calls + least(&keys, all, &mut HashMap::new()));
         let ratio = found / bound;
-        prop_assert!((0.999_999..1.15).contains(&ratio), "{} for a bound of {}", found, bound);
+        prop_assert!((0.999_999..1.4).contains(&ratio), "{} for a bound of {}", found, bound);
     }
 }

@@ -1,0 +1,556 @@
+//! One scenario under one mode with one trace set.
+//!
+//! Each case is a run of the binary as its user has it, not of the crates below:
+//! it costs a twentieth of a second, and all that is between a command line and
+//! its record is under test.
+
+use crate::common::skipped;
+use crate::programs::Programs;
+use crate::scenario::{End, Kind, Output, Scenario, Way};
+use crate::story::Story;
+use crate::supervise::{self, DEADLINE, Ended, Left};
+use crate::{kill_at_stops, log};
+use harness_record::StopLine;
+use harness_sys::process;
+use harness_syscalls::{Table, TraceSet};
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fmt::Write;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+const HARNESS: &str = env!("CARGO_BIN_EXE_harness");
+/// User and group that have nothing, in Debian and nearly everywhere.
+const NOBODY: u32 = 65534;
+/// Exit code of a program whose scenario cannot be had here.
+const SKIP: i32 = 77;
+
+/// A scenario, and what is known of it once for all modes.
+pub(crate) struct Subject {
+    pub(crate) scenario: &'static Scenario,
+    untraced: OnceLock<Done>,
+    /// Under mode `ptrace` with the long set.
+    every_call: OnceLock<Result<Story, String>>,
+}
+
+/// What a program did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Done {
+    end: Option<End>,
+    /// Every file of its directory, by name: its permissions and what it holds.
+    files: BTreeMap<String, (u32, Vec<u8>)>,
+}
+
+impl Done {
+    /// What it wrote.
+    fn out(&self) -> String {
+        let out = self.files.get("out").map(|(_, text)| text.as_slice());
+        String::from_utf8_lossy(out.unwrap_or_default()).into_owned()
+    }
+}
+
+/// A case's directories; removed with it.
+struct Room {
+    directory: tempfile::TempDir,
+}
+
+impl Room {
+    fn new(directory: tempfile::TempDir) -> Self {
+        std::fs::create_dir(directory.path().join("w")).expect("a directory");
+        Self { directory }
+    }
+
+    /// Where the program works, and nothing else is.
+    fn work(&self) -> PathBuf {
+        self.directory.path().join("w")
+    }
+
+    fn file(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    fn text(&self, name: &str) -> String {
+        let text = std::fs::read(self.file(name)).unwrap_or_default();
+        String::from_utf8_lossy(&text).into_owned()
+    }
+
+    fn files(&self) -> BTreeMap<String, (u32, Vec<u8>)> {
+        let entries = std::fs::read_dir(self.work()).expect("a directory");
+        entries
+            .map(|entry| {
+                let entry = entry.expect("an entry");
+                let mode = entry.metadata().expect("metadata").permissions().mode();
+                let name = entry.file_name().to_string_lossy().into_owned();
+                (name, (mode, std::fs::read(entry.path()).expect("a file")))
+            })
+            .collect()
+    }
+}
+
+/// What a run of the harness left.
+struct Run {
+    room: Room,
+    ended: Ended,
+}
+
+impl Run {
+    fn lines(&self) -> Result<Vec<StopLine>, String> {
+        log::read(&self.room.file("log"))
+    }
+
+    /// Where to look when it did something else.
+    fn context(&self) -> String {
+        const LAST: usize = 60;
+        let log = self.room.text("log");
+        let lines: Vec<_> = log.lines().collect();
+        let from = lines.len().saturating_sub(LAST);
+        let mut text = format!("standard error:\n{}", self.room.text("stderr"));
+        for file in self.room.files() {
+            let (name, (mode, bytes)) = file;
+            let shown = String::from_utf8_lossy(&bytes[..bytes.len().min(2000)]).into_owned();
+            let _ = writeln!(text, "file {name} ({mode:o}):\n{shown}");
+        }
+        text + &format!(
+            "event log, lines {} to {} of {}:\n{}\n",
+            from + 1,
+            lines.len(),
+            lines.len(),
+            lines[from..].join("\n")
+        )
+    }
+}
+
+impl Subject {
+    pub(crate) fn new(scenario: &'static Scenario) -> Self {
+        Self {
+            scenario,
+            untraced: OnceLock::new(),
+            every_call: OnceLock::new(),
+        }
+    }
+
+    /// Checks it under a mode, with both sets.
+    ///
+    /// # Errors
+    /// What it did else, and its event log.
+    pub(crate) fn check(&self, mode: &str, programs: &Programs) -> Result<(), String> {
+        if let Some(why) = self.missing(mode, programs) {
+            skipped(&format!("{} under {mode}: {why}", self.scenario.name));
+            return Ok(());
+        }
+        let sets = [("short", self.scenario.short), ("long", self.scenario.long)];
+        for (length, set) in sets {
+            let checked = match self.scenario.way {
+                Way::KilledAtEachStop => self.killed_at_each_stop(mode, set, programs),
+                Way::KillsTracer | Way::KillsHarness => self.without_tracer(mode, set, programs),
+                _ => self.run_and_compare(mode, set, programs),
+            };
+            checked.map_err(|error| {
+                format!(
+                    "{}, mode {mode}, {length} set ({set}):\n{error}",
+                    self.scenario.name
+                )
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Why it cannot be had here, if it cannot.
+    fn missing(&self, mode: &str, programs: &Programs) -> Option<String> {
+        let without = self.scenario.without;
+        if let Some((_, why)) = without.filter(|(kinds, _)| kinds.contains(&Kind::of(mode))) {
+            return Some(why.to_owned());
+        }
+        match self.scenario.way {
+            Way::KillsTracer | Way::KillsHarness | Way::KilledAtEachStop => return None,
+            Way::SetUserId | Way::SetUserIdAsNobody if process::effective_user() != 0 => {
+                let why = "only root can make a program set-user-ID to somebody else";
+                return Some(why.to_owned());
+            }
+            _ => {}
+        }
+        let done = self.untraced(programs);
+        if done.end == Some(End::Exited(SKIP)) {
+            return Some(done.out());
+        }
+        let unprivileged = done.out().contains("rights of the caller");
+        unprivileged.then(|| "the directory for temporary files is mounted nosuid".to_owned())
+    }
+
+    /// What it does without the harness, which must be what the table says.
+    fn untraced(&self, programs: &Programs) -> &Done {
+        self.untraced.get_or_init(|| {
+            let room = self.room(programs);
+            let program = self.program(&room, programs);
+            let arguments = self.scenario.arguments.iter().map(OsString::from);
+            let words = std::iter::once(program.into_os_string()).chain(arguments);
+            let ended = self.supervise(&room, words.collect(), Left::Ending);
+            let mut files = room.files();
+            if self.scenario.output == Output::AsUntraced
+                && let Some((_, out)) = files.get_mut("out")
+            {
+                // posix_spawn(3) of glibc leaves the two signals that it keeps for
+                // itself ignored in its child, which the harness undoes.
+                let text = String::from_utf8_lossy(out);
+                *out = text
+                    .replace("signal 32: 0x1\nsignal 33: 0x1\n", "")
+                    .into_bytes();
+            }
+            Done {
+                end: ended.end().filter(|_| ended.left.is_empty()),
+                files,
+            }
+        })
+    }
+
+    /// The harness's words, up to the command.
+    fn words(mode: &str, set: &str) -> Vec<OsString> {
+        let words = [
+            "run",
+            "--modes",
+            mode,
+            "--trace",
+            set,
+            "--runs",
+            "1",
+            "--warmup",
+            "0",
+            "--ignore-failure",
+            "--format",
+            "json",
+            "--log-stops",
+            "../log",
+            "--output",
+            "../r",
+            "--",
+        ];
+        words.map(OsString::from).to_vec()
+    }
+
+    /// A room with what the scenario needs in it.
+    fn room(&self, programs: &Programs) -> Room {
+        let owner = match self.scenario.way {
+            Way::SetUserId => NOBODY,
+            Way::SetUserIdAsNobody => 0,
+            _ => return Room::new(programs.room()),
+        };
+        // Where everybody may read, and write into the program's own directory.
+        let room = Room::new(tempfile::tempdir().expect("a directory"));
+        let mode = |path: &Path, mode| {
+            let permissions = std::fs::Permissions::from_mode(mode);
+            std::fs::set_permissions(path, permissions).expect("chmod");
+        };
+        mode(room.directory.path(), 0o777);
+        mode(&room.work(), 0o777);
+        for (from, to) in [
+            (programs.path(self.scenario.program), room.file("program")),
+            (
+                programs.path(self.scenario.program),
+                room.work().join("privileged"),
+            ),
+            (PathBuf::from(HARNESS), room.file("harness")),
+        ] {
+            std::fs::copy(from, to).expect("a copy");
+        }
+        let privileged = room.work().join("privileged");
+        std::os::unix::fs::chown(&privileged, Some(owner), Some(owner)).expect("chown");
+        mode(&privileged, 0o4755);
+        std::fs::write(room.work().join("out"), "").expect("a file");
+        mode(&room.work().join("out"), 0o666);
+        room
+    }
+
+    fn program(&self, room: &Room, programs: &Programs) -> PathBuf {
+        match self.scenario.way {
+            Way::SetUserId | Way::SetUserIdAsNobody => room.file("program"),
+            _ => programs.path(self.scenario.program),
+        }
+    }
+
+    /// Runs these words in the way of the scenario.
+    fn supervise(&self, room: &Room, words: Vec<OsString>, left: Left) -> Ended {
+        let before: &[&str] = match self.scenario.way {
+            Way::SetUserIdAsNobody => &[
+                "setpriv",
+                "--reuid=65534",
+                "--regid=65534",
+                "--clear-groups",
+            ],
+            Way::BesideUnknownChild if left == Left::Nothing => {
+                &["sh", "-c", "sleep 100000 & exec \"$0\" \"$@\""]
+            }
+            _ => &[],
+        };
+        let before = before.iter().map(OsString::from);
+        let words: Vec<_> = before.chain(words).collect();
+        supervise::run(&words, &room.work(), room.directory.path(), left, DEADLINE)
+    }
+
+    fn run(&self, mode: &str, set: &str, programs: &Programs, left: Left) -> Result<Run, String> {
+        let room = self.room(programs);
+        let harness = match self.scenario.way {
+            Way::SetUserId | Way::SetUserIdAsNobody => room.file("harness"),
+            _ => PathBuf::from(HARNESS),
+        };
+        let mut words = vec![harness.into_os_string()];
+        words.extend(Self::words(mode, set));
+        words.push(self.program(&room, programs).into_os_string());
+        words.extend(self.scenario.arguments.iter().map(OsString::from));
+        let mut ended = self.supervise(&room, words, left);
+        if self.scenario.way == Way::BesideUnknownChild && !ended.hung {
+            // It is no affair of the harness, which leaves it alone.
+            let before = ended.left.len();
+            ended
+                .left
+                .retain(|process| !process.contains("sleep 100000"));
+            if ended.left.len() + 1 != before {
+                return Err("the child that was there before is not there any more".to_owned());
+            }
+        }
+        let run = Run { room, ended };
+        if run.ended.hung {
+            return Err(format!(
+                "it hangs: not ended within {DEADLINE:?}:\n{}\n{}",
+                run.ended.left.join("\n"),
+                run.context()
+            ));
+        }
+        if !run.ended.left.is_empty() {
+            return Err(format!(
+                "processes are left:\n{}\n{}",
+                run.ended.left.join("\n"),
+                run.context()
+            ));
+        }
+        Ok(run)
+    }
+
+    fn run_and_compare(&self, mode: &str, set: &str, programs: &Programs) -> Result<(), String> {
+        let run = self.run(mode, set, programs, Left::Nothing)?;
+        self.compare(mode, set, programs, &run)
+            .map_err(|error| format!("{error}\n{}", run.context()))
+    }
+
+    fn compare(&self, mode: &str, set: &str, programs: &Programs, run: &Run) -> Result<(), String> {
+        let kind = Kind::of(mode);
+        if run.ended.end() != Some(End::Exited(0)) {
+            return Err(format!("the harness ended with {:?}", run.ended.end()));
+        }
+        let record: Value = serde_json::from_str(&run.room.text("stdout"))
+            .map_err(|error| format!("standard output: {error}"))?;
+        self.compare_outcome(kind, programs, run)?;
+        self.compare_warnings(&record)?;
+        let lines = run.lines()?;
+        let row = crate::common::row(&record, "command", mode);
+        log::check(&lines, &parse(set)?, kind, row)?;
+        if !kind.traces() {
+            return Ok(());
+        }
+        let story = Story::of(&lines, &parse(self.scenario.short)?);
+        let told = |error| format!("{error}\nthe whole story:\n{story}");
+        story.check(self.scenario.story, kind).map_err(told)?;
+        if self.scenario.every_call && set == self.scenario.long {
+            self.compare_calls(kind, programs, &lines)?;
+        }
+        Ok(())
+    }
+
+    /// Output, end and side effects: those of the table, and those of the
+    /// untraced run.
+    fn compare_outcome(&self, kind: Kind, programs: &Programs, run: &Run) -> Result<(), String> {
+        let untraced = self.untraced(programs);
+        let (output, end) = self.scenario.expected(kind);
+        let done = Done {
+            end: sampled_end(&run.room)?,
+            files: run.room.files(),
+        };
+        let (mut own, mut others) = (done.clone(), untraced.clone());
+        match output {
+            Output::Is(text) if text != done.out() => {
+                return Err(format!("it must write\n{text}and wrote\n{}", done.out()));
+            }
+            Output::AsUntraced if done.out() != untraced.out() => {
+                return Err(format!(
+                    "untraced it writes\n{}and here\n{}",
+                    untraced.out(),
+                    done.out()
+                ));
+            }
+            Output::Is(_) | Output::AsUntraced => {}
+        }
+        if done.end != Some(end) {
+            return Err(format!(
+                "it must end with {end}, and ended with {:?}",
+                done.end
+            ));
+        }
+        // By itself too: the table must not say what is not so.
+        let by_itself = self.scenario.expected(Kind::Untraced);
+        if untraced.end != Some(by_itself.1) {
+            return Err(format!(
+                "untraced it ends with {:?} (none: it hung)",
+                untraced.end
+            ));
+        }
+        if let Output::Is(text) = by_itself.0
+            && text != untraced.out()
+        {
+            return Err(format!(
+                "untraced it must write\n{text}and wrote\n{}",
+                untraced.out()
+            ));
+        }
+        own.files.remove("out");
+        others.files.remove("out");
+        if own.files != others.files {
+            let names = |done: &Done| format!("{:?}", done.files);
+            return Err(format!(
+                "other files:\n{}\nuntraced:\n{}",
+                names(&own),
+                names(&others)
+            ));
+        }
+        Ok(())
+    }
+
+    /// Of what is logged, of `no_new_privs` for an ordinary user, and of processes
+    /// that must have escaped; of nothing else.
+    fn compare_warnings(&self, record: &Value) -> Result<(), String> {
+        let warnings = record["warnings"].as_array().ok_or("no warnings")?;
+        let unknown = warnings.iter().filter_map(Value::as_str).filter(|warning| {
+            !warning.contains("was written to a log") && !warning.contains("no_new_privs")
+        });
+        let unknown: Vec<_> = unknown.collect();
+        let escaped = format!("{} processes were not traced", self.scenario.escaped);
+        let as_it_must = match self.scenario.escaped {
+            0 => unknown.is_empty(),
+            _ => {
+                matches!(&unknown[..], [only] if only.contains(&escaped)) || record_of_none(record)
+            }
+        };
+        if as_it_must {
+            Ok(())
+        } else {
+            Err(format!(
+                "warnings: {unknown:?}, and {} must have escaped",
+                self.scenario.escaped
+            ))
+        }
+    }
+
+    /// The calls of the long set are those that mode `ptrace` sees.
+    fn compare_calls(
+        &self,
+        kind: Kind,
+        programs: &Programs,
+        lines: &[StopLine],
+    ) -> Result<(), String> {
+        let long = parse(self.scenario.long)?;
+        let own = Story::of(lines, &long).calls();
+        let reference = self.every_call.get_or_init(|| {
+            if kind == Kind::EveryCall {
+                return Ok(own.clone());
+            }
+            let run = self.run("ptrace", self.scenario.long, programs, Left::Nothing)?;
+            Ok(Story::of(&run.lines()?, &long).calls())
+        });
+        match reference {
+            Err(error) => Err(error.clone()),
+            Ok(reference) if *reference != own => Err(format!(
+                "under ptrace these are seen:\n{reference}\nand here:\n{own}"
+            )),
+            Ok(_) => Ok(()),
+        }
+    }
+
+    /// The tracer, or the harness, is killed: nothing is left, and the harness says so.
+    fn without_tracer(&self, mode: &str, set: &str, programs: &Programs) -> Result<(), String> {
+        let harness_dies = self.scenario.way == Way::KillsHarness;
+        let left = if harness_dies {
+            Left::Ending
+        } else {
+            Left::Nothing
+        };
+        let run = self.run(mode, set, programs, left)?;
+        let end = if harness_dies {
+            End::Killed(9)
+        } else {
+            End::Exited(1)
+        };
+        if run.ended.end() != Some(end) {
+            return Err(format!(
+                "the harness ended with {:?}\n{}",
+                run.ended.end(),
+                run.context()
+            ));
+        }
+        let stderr = run.room.text("stderr");
+        if !harness_dies && !stderr.contains("its process ended early (signal: 9") {
+            return Err(format!("it does not say what happened\n{}", run.context()));
+        }
+        let out = run.room.files().get("out").map(|(_, text)| text.clone());
+        if out.as_deref() != Some(b"killing\n") {
+            return Err(format!("the program did something else\n{}", run.context()));
+        }
+        Ok(())
+    }
+
+    fn killed_at_each_stop(
+        &self,
+        mode: &str,
+        set: &str,
+        programs: &Programs,
+    ) -> Result<(), String> {
+        let room = self.room(programs);
+        let own = std::env::current_exe().expect("this binary");
+        let mut words = vec![own.into_os_string()];
+        words.extend([kill_at_stops::WORD, mode, set].map(OsString::from));
+        words.push(self.program(&room, programs).into_os_string());
+        let files = room.directory.path();
+        let ended = supervise::run(
+            &words,
+            &room.work(),
+            files,
+            Left::Nothing,
+            kill_at_stops::DEADLINE,
+        );
+        if ended.hung || !ended.left.is_empty() || ended.end() != Some(End::Exited(0)) {
+            return Err(format!(
+                "{:?}, hung: {}, left: {:?}\n{}{}",
+                ended.end(),
+                ended.hung,
+                ended.left,
+                room.text("stdout"),
+                room.text("stderr")
+            ));
+        }
+        Ok(())
+    }
+}
+
+fn record_of_none(record: &Value) -> bool {
+    let mode = record["plan"]["modes"][0]["name"]
+        .as_str()
+        .unwrap_or_default();
+    !Kind::of(mode).traces()
+}
+
+fn parse(set: &str) -> Result<TraceSet, String> {
+    TraceSet::parse(set, Table::current()).map_err(|error| format!("{set}: {error}"))
+}
+
+/// How the only run of the record ended.
+fn sampled_end(room: &Room) -> Result<Option<End>, String> {
+    let samples = std::fs::read_to_string(room.file("r/samples.csv"));
+    let samples = samples.map_err(|error| format!("samples.csv: {error}"))?;
+    let mut lines = samples.lines().map(|line| line.split(','));
+    let (Some(header), Some(row)) = (lines.next(), lines.next()) else {
+        return Err(format!("samples.csv: {samples}"));
+    };
+    let row: BTreeMap<_, _> = header.zip(row).collect();
+    let number = |column| row.get(column).and_then(|text: &&str| text.parse().ok());
+    let killed = number("signal").map(End::Killed);
+    Ok(number("exit_code").map(End::Exited).or(killed))
+}

@@ -1,0 +1,202 @@
+//! What is true of the stops of any run.
+
+use crate::scenario::Kind;
+use crate::story::number;
+use harness_record::{LoggedStop, Restart, StopKind, StopLine};
+use harness_syscalls::TraceSet;
+use serde_json::Value;
+use std::collections::{HashMap, HashSet};
+use std::path::Path;
+
+/// `SECCOMP_RET_DATA` of the harness's filters.
+const OWN_DATA: u32 = harness_tracer::TRACE_DATA as u32;
+
+/// The lines of a log.
+///
+/// # Errors
+/// A line that is none.
+pub(crate) fn read(path: &Path) -> Result<Vec<StopLine>, String> {
+    let text = std::fs::read_to_string(path).map_err(|error| format!("the log: {error}"))?;
+    text.lines()
+        .map(|line| serde_json::from_str(line).map_err(|error| format!("{error}: {line}")))
+        .collect()
+}
+
+/// Every stop is of a kind that the mode has, signals are injected where they are
+/// delivered and nowhere else, calls begin and end in turn, only calls of the set
+/// stop under a filter, every task that was seen ends, and the record counts what
+/// the log tells.
+///
+/// # Errors
+/// What is not so.
+pub(crate) fn check(
+    lines: &[StopLine],
+    set: &TraceSet,
+    kind: Kind,
+    row: &Value,
+) -> Result<(), String> {
+    const SHOWN: usize = 20;
+    let mut checker = Checker {
+        set,
+        kind,
+        tasks: HashMap::new(),
+        living: HashSet::new(),
+        traced: 0,
+    };
+    let mut errors = Vec::new();
+    if !kind.traces() && !lines.is_empty() {
+        errors.push(format!("{} stops, and nobody traces", lines.len()));
+    }
+    for (at, line) in lines.iter().enumerate() {
+        if let Err(what) = checker.step(&line.stop) {
+            errors.push(format!("line {}: {what}: {:?}", at + 1, line.stop));
+        }
+    }
+    if !checker.living.is_empty() {
+        errors.push(format!("no end was seen of {:?}", checker.living));
+    }
+    if kind.traces() {
+        errors.extend(unlike(lines, checker.traced, row));
+    }
+    errors.truncate(SHOWN);
+    if errors.is_empty() {
+        Ok(())
+    } else {
+        Err(errors.join("\n"))
+    }
+}
+
+/// What the lines so far have told.
+struct Checker<'a> {
+    set: &'a TraceSet,
+    kind: Kind,
+    tasks: HashMap<i32, Task>,
+    living: HashSet<i32>,
+    traced: u64,
+}
+
+#[derive(Default)]
+struct Task {
+    in_call: bool,
+    /// Exit code and signal.
+    end: Option<(Option<i32>, Option<i32>)>,
+}
+
+impl Checker<'_> {
+    fn step(&mut self, stop: &LoggedStop) -> Result<(), &'static str> {
+        let contained = number(stop).is_some_and(|(abi, number)| self.set.contains(abi, number));
+        let task = self.tasks.entry(stop.tid).or_default();
+        match stop.stop {
+            StopKind::SyscallEnter | StopKind::Seccomp => {
+                if (stop.stop == StopKind::Seccomp) != (self.kind == Kind::Filtered) {
+                    return Err("not a stop of this mode");
+                }
+                // Other data is that of a filter of the program's own: the call is
+                // skipped, and has no exit.
+                let own = stop.data.is_none_or(|data| data == OWN_DATA);
+                if std::mem::replace(&mut task.in_call, own) {
+                    return Err("a call in a call");
+                }
+                self.traced += u64::from(contained);
+                if self.kind == Kind::Filtered && own && !contained {
+                    return Err("not in the trace set");
+                }
+            }
+            StopKind::SyscallExit if !std::mem::take(&mut task.in_call) => {
+                return Err("the exit of a call that was not entered");
+            }
+            StopKind::Exited | StopKind::Killed => {
+                self.living.remove(&stop.tid);
+                task.in_call = false;
+                // One that nobody waited for is reported again when the tracer
+                // inherits it.
+                let end = (stop.exit_code, stop.signal);
+                return if *task.end.get_or_insert(end) == end {
+                    Ok(())
+                } else {
+                    Err("another end")
+                };
+            }
+            StopKind::Exec => {
+                if let Some(former) = stop.task.filter(|&former| former != stop.tid) {
+                    // The thread goes on under the leader's id.
+                    self.living.remove(&former);
+                    let former = self.tasks.remove(&former).unwrap_or_default();
+                    self.tasks.insert(stop.tid, former);
+                }
+            }
+            StopKind::Fork | StopKind::Vfork | StopKind::Clone => {
+                let new = stop.task.and_then(|task| self.tasks.get_mut(&task));
+                if let Some(new) = new.filter(|new| new.end.is_some()) {
+                    // Its id has come again.
+                    new.end = None;
+                }
+            }
+            _ => {}
+        }
+        self.living.insert(stop.tid);
+        self.restarted(stop)
+    }
+
+    fn restarted(&self, stop: &LoggedStop) -> Result<(), &'static str> {
+        let delivered = stop.signal.filter(|_| stop.stop == StopKind::Signal);
+        if stop.inject != delivered {
+            return Err("a signal that is delivered is injected, nothing else");
+        }
+        let in_call = self.tasks.get(&stop.tid).is_some_and(|task| task.in_call);
+        let restart = match (stop.stop, self.kind) {
+            (StopKind::Dying, _) => return Ok(()),
+            (StopKind::Group, _) => Restart::Listen,
+            (_, Kind::Filtered) if !in_call => Restart::Cont,
+            _ => Restart::Syscall,
+        };
+        if stop.restart == Some(restart) {
+            Ok(())
+        } else {
+            Err("another restart")
+        }
+    }
+}
+
+/// Counts of the record that are not those of the log.
+fn unlike(lines: &[StopLine], traced: u64, row: &Value) -> Vec<String> {
+    let count = |name: &str| {
+        let of_name = lines.iter().filter(|line| column(line.stop.stop) == name);
+        of_name.count() as u64
+    };
+    let kinds = [
+        "syscall_enter",
+        "syscall_exit",
+        "seccomp",
+        "event",
+        "signal",
+        "group",
+    ];
+    kinds
+        .iter()
+        .map(|&kind| (kind, &row["stops"][kind], count(kind)))
+        .chain([("traced", &row["traced_events"], traced)])
+        .filter(|(_, counted, logged)| *counted != logged)
+        .map(|(kind, counted, logged)| {
+            format!("the record counts {counted} {kind} stops, the log {logged}")
+        })
+        .collect()
+}
+
+/// Where a stop is counted.
+fn column(kind: StopKind) -> &'static str {
+    match kind {
+        StopKind::SyscallEnter => "syscall_enter",
+        StopKind::SyscallExit => "syscall_exit",
+        StopKind::Seccomp => "seccomp",
+        StopKind::Signal => "signal",
+        StopKind::Group => "group",
+        StopKind::Fork
+        | StopKind::Vfork
+        | StopKind::Clone
+        | StopKind::Exec
+        | StopKind::EventStop
+        | StopKind::OtherEvent => "event",
+        StopKind::Exited | StopKind::Killed | StopKind::Dying => "",
+    }
+}

@@ -1,0 +1,363 @@
+//! What the stops of a run tell, and what they must tell.
+//!
+//! A story has a line for each task, named `a`, `b`, … in the order in which they
+//! were made, and a word for each stop:
+//!
+//! | word | stop |
+//! |---|---|
+//! | `read(` | the call begins: syscall-enter-stop under ptrace, else seccomp-stop |
+//! | `read=1` | syscall-exit-stop with this result |
+//! | `fork`, `vfork`, `clone`, `exec` | event stop |
+//! | `stop` | the first stop of a task, or the end of a group-stop |
+//! | `sig17`, `group19` | signal-delivery-stop, group-stop |
+//! | `exit0`, `kill9` | no stop: its end |
+//!
+//! Calls that are not native are written `i386:getpid(`; calls outside of the
+//! scenario's short set are left out. What must be told is written alike:
+//! `read)` is an exit with any result; what stands behind `~` may come anywhere in
+//! its line, so often as `*3` says, or `?` at most once, or `*` any number of times.
+//! `others:` is for all tasks without a line of their own, in any order. A line that
+//! begins with `ptrace` or `filter` is for these modes alone.
+
+use crate::scenario::Kind;
+use harness_record::{LoggedStop, StopKind, StopLine};
+use harness_syscalls::{Abi, TraceSet};
+use std::collections::{HashMap, HashSet};
+use std::fmt;
+
+/// The tasks of a run, in the order in which they were made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Story(Vec<Task>);
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Task {
+    name: String,
+    words: Vec<String>,
+}
+
+impl Story {
+    /// Of the lines of one run; with the calls of `calls` only.
+    pub(crate) fn of(lines: &[StopLine], calls: &TraceSet) -> Self {
+        let mut words: Vec<Vec<String>> = Vec::new();
+        let mut tasks: HashMap<i32, usize> = HashMap::new();
+        let mut ended = HashSet::new();
+        let mut made = Vec::new();
+        for line in lines {
+            let stop = &line.stop;
+            let end = matches!(stop.stop, StopKind::Exited | StopKind::Killed);
+            if end && !ended.insert(stop.tid) {
+                // A zombie that nobody waited for, inherited by the tracer.
+                continue;
+            }
+            let mut task_of = |tid: i32, new: bool| {
+                if new && ended.remove(&tid) {
+                    // The id comes again.
+                    tasks.remove(&tid);
+                }
+                *tasks.entry(tid).or_insert_with(|| {
+                    words.push(Vec::new());
+                    words.len() - 1
+                })
+            };
+            let task = task_of(stop.tid, !end);
+            // A first stop may come before the event that tells of the task.
+            if let Some(new) = stop.task.filter(|_| is_new_task(stop)) {
+                made.push(task_of(new, true));
+            }
+            words[task].extend(word(stop, calls));
+        }
+        // The first process, the tasks that were announced, those that were not.
+        let announced = std::iter::once(0).chain(made.iter().copied());
+        let mut order: Vec<usize> = announced.filter(|&task| task < words.len()).collect();
+        let mut known = vec![false; words.len()];
+        for &task in &order {
+            known[task] = true;
+        }
+        order.extend((0..words.len()).filter(|&task| !known[task]));
+        let tasks = order.iter().enumerate().map(|(at, &task)| Task {
+            name: name(at),
+            words: std::mem::take(&mut words[task]),
+        });
+        Self(tasks.collect())
+    }
+
+    /// The same without results, for comparison with another run.
+    pub(crate) fn calls(&self) -> Self {
+        let without = |word: &String| match word.split_once('=') {
+            Some((call, _)) => format!("{call})"),
+            None => word.clone(),
+        };
+        let tasks = self.0.iter().map(|task| Task {
+            name: task.name.clone(),
+            words: task.words.iter().map(without).collect(),
+        });
+        Self(tasks.collect())
+    }
+
+    /// Compares it with what must be told under modes of a kind.
+    ///
+    /// # Errors
+    /// Every line that differs.
+    pub(crate) fn check(&self, expected: &str, kind: Kind) -> Result<(), String> {
+        let expected: Vec<Line> = expected
+            .lines()
+            .map(str::trim)
+            .filter(|line| !line.is_empty())
+            .filter_map(|line| Line::parse(line, kind))
+            .collect();
+        let mut errors = Vec::new();
+        let mut others: Vec<&str> = Vec::new();
+        for task in &self.0 {
+            match expected.iter().find(|line| line.task == task.name) {
+                Some(line) => errors.extend(line.check(&task.words).err()),
+                None => others.extend(task.words.iter().map(String::as_str)),
+            }
+        }
+        let rest = expected.iter().find(|line| line.task == "others");
+        match rest {
+            Some(line) => errors.extend(line.check_free(&others).err()),
+            None if others.is_empty() => {}
+            None => errors.push(format!(
+                "tasks of which nothing is told: {}",
+                others.join(" ")
+            )),
+        }
+        for line in &expected {
+            let there = line.task == "others" || self.0.iter().any(|task| task.name == line.task);
+            if !there {
+                errors.push(format!("{}: there is no such task", line.task));
+            }
+        }
+        if errors.is_empty() {
+            Ok(())
+        } else {
+            Err(errors.join("\n"))
+        }
+    }
+}
+
+impl fmt::Display for Story {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const TASKS: usize = 40;
+        const WORDS: usize = 120;
+        for task in self.0.iter().take(TASKS) {
+            let shown = task.words.iter().take(WORDS).cloned().collect::<Vec<_>>();
+            let more = if task.words.len() > WORDS { " …" } else { "" };
+            writeln!(f, "{}: {}{more}", task.name, shown.join(" "))?;
+        }
+        if self.0.len() > TASKS {
+            writeln!(f, "… and {} tasks more", self.0.len() - TASKS)?;
+        }
+        Ok(())
+    }
+}
+
+fn name(at: usize) -> String {
+    match u8::try_from(at) {
+        Ok(at) if at < 26 => char::from(b'a' + at).to_string(),
+        _ => format!("t{at}"),
+    }
+}
+
+fn is_new_task(stop: &LoggedStop) -> bool {
+    matches!(
+        stop.stop,
+        StopKind::Fork | StopKind::Vfork | StopKind::Clone
+    )
+}
+
+fn word(stop: &LoggedStop, calls: &TraceSet) -> Option<String> {
+    let number = |value: Option<i32>| value.map_or_else(|| "?".to_owned(), |n| n.to_string());
+    Some(match stop.stop {
+        StopKind::SyscallEnter | StopKind::Seccomp => format!("{}(", call(stop, calls)?),
+        StopKind::SyscallExit => {
+            let result = stop
+                .result
+                .map_or_else(|| "?".to_owned(), |n| n.to_string());
+            format!("{}={result}", call(stop, calls)?)
+        }
+        StopKind::Fork => "fork".to_owned(),
+        StopKind::Vfork => "vfork".to_owned(),
+        StopKind::Clone => "clone".to_owned(),
+        StopKind::Exec => "exec".to_owned(),
+        StopKind::EventStop => "stop".to_owned(),
+        StopKind::Group => format!("group{}", number(stop.signal)),
+        StopKind::Signal => format!("sig{}", number(stop.signal)),
+        StopKind::Exited => format!("exit{}", number(stop.exit_code)),
+        StopKind::Killed => format!("kill{}", number(stop.signal)),
+        StopKind::OtherEvent => "event".to_owned(),
+        // What killed it ends its line.
+        StopKind::Dying => return None,
+    })
+}
+
+/// The ABI and number of a line, where they are known.
+pub(crate) fn number(stop: &LoggedStop) -> Option<(Abi, u32)> {
+    let abi = stop.abi.as_deref()?;
+    let abi = Abi::ALL.into_iter().find(|known| known.name() == abi)?;
+    Some((abi, stop.number?))
+}
+
+/// How a call is written; `None` where it is not to be told of.
+fn call(stop: &LoggedStop, calls: &TraceSet) -> Option<String> {
+    let (abi, number) = number(stop)?;
+    if !calls.contains(abi, number) {
+        return None;
+    }
+    let name = stop.call.clone().unwrap_or_else(|| number.to_string());
+    Some(if abi == Abi::NATIVE {
+        name
+    } else {
+        format!("{abi}:{name}")
+    })
+}
+
+/// What must be told of a task.
+struct Line<'a> {
+    task: &'a str,
+    ordered: Vec<&'a str>,
+    free: Vec<Free<'a>>,
+}
+
+/// A word that may come anywhere.
+struct Free<'a> {
+    word: &'a str,
+    least: usize,
+    most: usize,
+}
+
+impl<'a> Line<'a> {
+    /// `None` where it is for modes of another kind.
+    fn parse(line: &'a str, kind: Kind) -> Option<Self> {
+        let (head, words) = line.split_once(':').unwrap_or((line, ""));
+        let task = match head.split_once(' ') {
+            Some(("ptrace", task)) if kind == Kind::EveryCall => task,
+            Some(("filter", task)) if kind == Kind::Filtered => task,
+            Some(("ptrace" | "filter", _)) => return None,
+            _ => head,
+        };
+        let (ordered, free) = words.split_once('~').unwrap_or((words, ""));
+        let (ordered, free) = if task == "others" {
+            ("", ordered)
+        } else {
+            (ordered, free)
+        };
+        Some(Self {
+            task,
+            ordered: ordered.split_whitespace().collect(),
+            free: free.split_whitespace().map(Free::parse).collect(),
+        })
+    }
+
+    fn check(&self, words: &[String]) -> Result<(), String> {
+        let is_free = |word: &str| self.free.iter().any(|free| matches(free.word, word));
+        let (free, ordered): (Vec<&str>, Vec<&str>) = words
+            .iter()
+            .map(String::as_str)
+            .partition(|word| is_free(word));
+        let alike = self.ordered.len() == ordered.len()
+            && self
+                .ordered
+                .iter()
+                .zip(&ordered)
+                .all(|(expected, word)| matches(expected, word));
+        if !alike {
+            return Err(format!(
+                "{}: it must tell `{}`, and tells `{}`",
+                self.task,
+                self.ordered.join(" "),
+                ordered.join(" ")
+            ));
+        }
+        self.check_free(&free)
+    }
+
+    fn check_free(&self, words: &[&str]) -> Result<(), String> {
+        let mut errors = Vec::new();
+        for free in &self.free {
+            let count = words.iter().filter(|word| matches(free.word, word)).count();
+            if !(free.least..=free.most).contains(&count) {
+                errors.push(format!(
+                    "{}: `{}` comes {count} times, and must {} to {} times",
+                    self.task, free.word, free.least, free.most
+                ));
+            }
+        }
+        let unknown = words
+            .iter()
+            .find(|word| !self.free.iter().any(|free| matches(free.word, word)));
+        if let Some(word) = unknown {
+            errors.push(format!("{}: `{word}` must not come", self.task));
+        }
+        if errors.is_empty() {
+            Ok(())
+        } else {
+            Err(errors.join("\n"))
+        }
+    }
+}
+
+impl<'a> Free<'a> {
+    fn parse(word: &'a str) -> Self {
+        let (word, least, most) = if let Some(word) = word.strip_suffix('?') {
+            (word, 0, 1)
+        } else if let Some((word, count)) = word.split_once('*') {
+            match count.parse() {
+                Ok(count) => (word, count, count),
+                Err(_) => (word, 0, usize::MAX),
+            }
+        } else {
+            (word, 1, 1)
+        };
+        Self { word, least, most }
+    }
+}
+
+fn matches(expected: &str, word: &str) -> bool {
+    match expected.strip_suffix(')') {
+        Some(call) => word.split_once('=').is_some_and(|(name, _)| name == call),
+        None => expected == word,
+    }
+}
+
+/// That the comparison finds what differs.
+pub(crate) fn self_test() -> Result<(), String> {
+    let story = |text: &str| {
+        let task = |line: &str| {
+            let (name, words) = line.split_once(':').expect("TASK: WORDS");
+            Task {
+                name: name.to_owned(),
+                words: words.split_whitespace().map(str::to_owned).collect(),
+            }
+        };
+        Story(text.split('|').map(task).collect())
+    };
+    let told = story("a:execve( exec execve=0 fork sig17 exit0|b:stop exit3|c:stop exit0");
+    let right = [
+        "a: execve( exec execve=0 fork sig17 exit0\nb: stop exit3\nc: stop exit0",
+        "a: execve( exec execve) fork exit0 ~ sig17?\nothers: stop*2 exit3 exit0",
+        "a: execve( exec execve) fork exit0 ~ sig17* sig18*\nothers: stop* exit3 exit0",
+        "a: execve( exec execve) fork sig17 exit0\nb: stop exit3\nptrace c: stop exit0\nfilter c: x",
+    ];
+    let wrong = [
+        "a: execve( exec execve=-2 fork sig17 exit0\nb: stop exit3\nc: stop exit0",
+        "a: execve( exec fork execve=0 sig17 exit0\nb: stop exit3\nc: stop exit0",
+        "a: execve( exec execve) fork sig17 exit0\nb: stop exit3",
+        "a: execve( exec execve) fork exit0 ~ sig17*2\nothers: stop*2 exit3 exit0",
+        "a: execve( exec execve) fork sig17 exit0\nothers: stop exit3 exit0",
+        "a: execve( exec execve) fork sig17 exit0\nothers: stop*2 exit3",
+        "a: execve( exec execve) fork sig17 exit0\nb: stop exit3\nc: stop exit0\nd: stop",
+        "a: execve( exec execve) fork sig17 exit0 exit0\nb: stop exit3\nc: stop exit0",
+        "",
+    ];
+    for expected in right {
+        told.check(expected, Kind::EveryCall)
+            .map_err(|error| format!("{expected}: {error}"))?;
+    }
+    for expected in wrong {
+        if told.check(expected, Kind::EveryCall).is_ok() {
+            return Err(format!("passes: {expected}"));
+        }
+    }
+    Ok(())
+}
