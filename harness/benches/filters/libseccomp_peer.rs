@@ -43,7 +43,7 @@ impl Peer {
         let compile = || -> Result<ScmpFilterContext, libseccomp::error::SeccompError> {
             let mut filter = ScmpFilterContext::new(self.default)?;
             filter.set_ctl_optimize(2)?;
-            filter.set_act_badarch(ScmpAction::Allow)?;
+            filter.set_act_badarch(self.default)?;
             filter.add_arch(ScmpArch::X86)?;
             filter.add_arch(ScmpArch::X32)?;
             for &call in &self.calls {

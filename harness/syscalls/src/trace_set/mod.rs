@@ -38,8 +38,8 @@ const _: () = {
 
 /// A set of system calls, as `-e trace=` of strace(1) selects it, over every ABI of a [`Table`].
 ///
-/// A negated set (and `all`) also holds every number that the table does not name, however high; any other set holds
-/// none of those.
+/// A negated set (and `all`) also holds every number that the table does not name, however high, and every call of a
+/// foreign architecture; any other set holds none of those.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TraceSet {
     text: String,
@@ -121,7 +121,7 @@ impl TraceSet {
             .map(|call| call.name)
     }
 
-    /// Whether numbers that the table does not name are in the set: it is negated, or `all`.
+    /// Whether numbers that the table does not name, and foreign architectures, are in the set: it is negated, or `all`.
     #[must_use]
     pub fn contains_unknown(&self) -> bool {
         self.negated
