@@ -166,7 +166,10 @@ fn agree(text: &str, subcalls: bool, calls: &[Call]) {
 #[test]
 fn all_three_agree_on_the_published_sets() {
     let calls = calls();
-    for text in TALK_SETS.into_iter().chain(["all", "connect", "!connect"]) {
+    let others = [
+        "all", "connect", "!connect", "%network", "%process", "%signal",
+    ];
+    for text in TALK_SETS.into_iter().chain(others) {
         for subcalls in [false, true] {
             agree(text, subcalls, &calls);
         }

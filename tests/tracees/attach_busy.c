@@ -22,6 +22,8 @@
 #include <unistd.h>
 
 static atomic_bool over;
+/* Signals of a thread that has ended are lost, so the caught ones come first. */
+static atomic_bool caught_all;
 static atomic_long interrupted, wrong, slept, polled, piped, born, forked, executed;
 static atomic_long sent, seen, handled;
 
@@ -181,7 +183,7 @@ static void *catcher(void *argument)
 		errno = 0;
 		check(read(self->pipe[0], &byte, 1) == 0, "read under signals");
 	} else {
-		while (!over)
+		while (!caught_all)
 			syscall(SYS_getppid);
 	}
 	return argument;
@@ -215,6 +217,7 @@ static void *sender(void *unused)
 	errno = 0;
 	check(seen == sent, "queued signals lost");
 	check(handled == acknowledged, "SIGUSR1 lost");
+	caught_all = 1;
 	return unused;
 }
 

@@ -6,7 +6,7 @@
 //! its own account is the tracer's, its children's is the tracees', and when it
 //! is killed all that it started dies with it.
 //!
-//! A process that alternates with another ([`Pace::Alternating`]) makes an execution for each byte
+//! A process that alternates with another (`Pace::Alternating`) makes an execution for each byte
 //! on its standard input, and answers each with a newline; two of them so share
 //! a processor, one waiting while the other runs.
 
