@@ -9,14 +9,11 @@ fn main() -> ExitCode {
     if let Some(code) = harness_workloads::dispatch() {
         return code;
     }
-    match std::env::args_os().nth(1) {
-        Some(word) if word == harness_measure::isolated::WORD => {
-            return harness_measure::isolated::main();
-        }
-        Some(word) if word == harness_measure::attach::WORD => {
-            return harness_measure::attach::main();
-        }
-        _ => {}
+    if std::env::args_os()
+        .nth(1)
+        .is_some_and(|word| word == harness_measure::isolated::WORD)
+    {
+        return harness_measure::isolated::main();
     }
     cmd::main()
 }

@@ -21,10 +21,6 @@ impl Mode for None {
         Ok(())
     }
 
-    fn attaches(&self) -> Result<(), Unavailable> {
-        Ok(())
-    }
-
     fn run(
         &self,
         launch: &Launch<'_>,
