@@ -130,10 +130,11 @@ fn kill_at_each(
                 task,
                 kind: kind.clone(),
             };
-            if run(mode, set, program, Some(place))?.victim.is_none() {
-                return Err(format!("task {task} makes no {kind} again"));
+            // Some calls are made only where the scheduler has it so, as futex(2) by
+            // pthread_join(3); below it is asked whether enough was killed at.
+            if run(mode, set, program, Some(place))?.victim.is_some() {
+                killed_at.insert(kind);
             }
-            killed_at.insert(kind);
         }
     }
     enough(killed_at)
