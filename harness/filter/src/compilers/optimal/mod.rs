@@ -1,4 +1,4 @@
-//! The fewest expected instructions for given numbers of calls, among the trees that `plan` considers.
+//! Few expected instructions for given numbers of calls: the tests that `plan` chooses.
 //!
 //! The number is tested before the architecture: where it decides alone, because every ABI treats it alike, the
 //! architecture is never loaded. Every other way ends with one test of the architecture, after which the 64-bit ABI of the machine is
@@ -27,7 +27,7 @@ impl Compiler for Optimal {
     }
 
     fn summary(&self) -> &'static str {
-        "fewest expected instructions for a profile of calls; every allowed call can be cached"
+        "tests chosen for few expected instructions, by a profile of calls; every allowed call can be cached"
     }
 
     fn emit(&self, set: &TraceSet, options: &Options, builder: &mut Builder) {
