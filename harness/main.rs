@@ -9,11 +9,14 @@ fn main() -> ExitCode {
     if let Some(code) = harness_workloads::dispatch() {
         return code;
     }
-    if std::env::args_os()
-        .nth(1)
-        .is_some_and(|word| word == harness_measure::isolated::WORD)
-    {
-        return harness_measure::isolated::main();
+    match std::env::args_os().nth(1) {
+        Some(word) if word == harness_measure::isolated::WORD => {
+            return harness_measure::isolated::main();
+        }
+        Some(word) if word == harness_measure::attach::WORD => {
+            return harness_measure::attach::main();
+        }
+        _ => {}
     }
     cmd::main()
 }

@@ -385,11 +385,8 @@ fn a_signal_ends_tracees_and_keeps_whole_rows() {
                 "run", "--modes", mode, "--runs", "2", "--warmup", "0", "--output", "r", "--",
                 "sh", "-c", &script,
             ];
-            // A caller in the background may ignore SIGINT, and so would the harness.
-            let child = Command::new("env")
-                .args(["--default-signal", env!("CARGO_BIN_EXE_harness")])
-                .args(words)
-                .current_dir(harness.directory())
+            let child = harness
+                .interruptible(&words)
                 .stdout(Stdio::piped())
                 .stderr(Stdio::piped())
                 .spawn()

@@ -1,5 +1,6 @@
 //! The command line: one file a subcommand.
 
+mod attach;
 mod blocks;
 mod calibrate;
 mod compare;
@@ -124,6 +125,8 @@ fn is_usage(error: &anyhow::Error) -> bool {
                 | Measure::TraceSet { .. }
                 | Measure::NoFilter
                 | Measure::FilterUnused
+                | Measure::CannotAttach { .. }
+                | Measure::NothingAttached
         )
     );
     named_wrongly || error.is::<Usage>()

@@ -2,7 +2,8 @@
 
 use crate::cmd::run::FormatArg;
 use crate::cmd::{Exit, print};
-use harness_record::RecordDirectory;
+use harness_record::{AttachReport, RecordDirectory};
+use harness_report::{render_attach, summarise_windows};
 use std::path::PathBuf;
 
 /// Make summary, plots and page of a record again, also of an interrupted one
@@ -16,6 +17,14 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
+    // Of a process that was running already; nothing else is made of it.
+    let attach = args.directory.join("attach.json");
+    if attach.exists() {
+        let mut report = AttachReport::read(&attach)?;
+        report.rates = summarise_windows(&report.windows);
+        print(render_attach(&report, args.format.into())?)?;
+        return Ok(Exit::Fine);
+    }
     let directory = RecordDirectory::open(&args.directory)?;
     let record = harness_report::load(&directory)?;
     // First what does not depend on the directory, which may be on a full disk.

@@ -1,5 +1,6 @@
 //! `harness run`: takes a measurement and reports it.
 
+use crate::cmd::attach::{self, AttachArgs};
 use crate::cmd::{Exit, complain, filter, print, provenance};
 use anyhow::Context;
 use clap::builder::NonEmptyStringValueParser;
@@ -22,7 +23,7 @@ use time::format_description::well_known::Rfc3339;
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// Workloads, separated by commas; see `harness list workloads`
-    #[arg(long, value_name = "NAME,…", value_delimiter = ',', value_parser = NonEmptyStringValueParser::new(), required_unless_present_any = ["command", "shell"])]
+    #[arg(long, value_name = "NAME,…", value_delimiter = ',', value_parser = NonEmptyStringValueParser::new(), required_unless_present_any = ["command", "shell", "attach"])]
     workload: Vec<String>,
     /// Modes, separated by commas, or `all` that can run here; see `harness list modes`
     #[arg(long, value_name = "LIST|all", value_delimiter = ',', default_value = "all", value_parser = NonEmptyStringValueParser::new())]
@@ -84,6 +85,8 @@ pub(super) struct Args {
     /// Units make-sim builds at once
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
     jobs: Option<u32>,
+    #[command(flatten)]
+    attach: AttachArgs,
     /// Measure this line as `sh -c` runs it, with pipes and redirections; what the shell itself
     /// does is measured too. A command that needs no shell goes behind --
     #[arg(long, value_name = "LINE", conflicts_with = "command", value_parser = NonEmptyStringValueParser::new())]
@@ -128,6 +131,18 @@ impl From<FormatArg> for Format {
 
 pub(super) fn run(args: Args, verbose: bool) -> anyhow::Result<Exit> {
     let format = args.format.into();
+    if let Some(pid) = args.attach.attach {
+        let common = attach::Common {
+            modes: modes(args.modes),
+            trace: args.trace,
+            runs: args.runs,
+            seed: args.seed,
+            output: args.output,
+            format,
+        };
+        return attach::run(pid, &args.attach, common, verbose);
+    }
+    args.attach.check()?;
     let started = OffsetDateTime::now_utc();
     let output = args.output.clone();
     let log = args.log_stops.clone();
@@ -257,7 +272,7 @@ fn request(args: Args, verbose: bool) -> anyhow::Result<Request> {
     let filter = args.filter.as_deref().map(filter::input::program);
     Ok(Request {
         targets,
-        modes: (args.modes != ["all"]).then_some(args.modes),
+        modes: modes(args.modes),
         filter: filter.transpose()?.map(SeccompFile::new),
         trace: args.trace,
         runs: args.runs,
@@ -284,4 +299,9 @@ fn request(args: Args, verbose: bool) -> anyhow::Result<Request> {
             jobs: args.jobs,
         },
     })
+}
+
+/// The modes named; `None` for all.
+fn modes(names: Vec<String>) -> Option<Vec<String>> {
+    (names != ["all"]).then_some(names)
 }

@@ -39,6 +39,16 @@ impl Harness {
         command
     }
 
+    /// The same for one that is to take signals: a caller in the background may
+    /// ignore SIGINT, and so would the harness.
+    pub(crate) fn interruptible(&self, words: &[&str]) -> Command {
+        let mut command = Command::new("env");
+        command.args(["--default-signal", env!("CARGO_BIN_EXE_harness")]);
+        command.env_clear().env("PATH", PATH);
+        command.current_dir(self.directory()).args(words);
+        command
+    }
+
     pub(crate) fn output(&self, words: &[&str]) -> Output {
         self.command(words)
             .output()

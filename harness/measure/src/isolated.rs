@@ -245,6 +245,12 @@ pub(crate) struct Stops {
 }
 
 impl Stops {
+    pub(crate) fn of(counted: &harness_tracer::counts::Stops) -> Self {
+        let mut stops = Self::default();
+        stops.add(counted);
+        stops
+    }
+
     pub(crate) fn total(&self) -> u64 {
         self.syscall_enter
             + self.syscall_exit

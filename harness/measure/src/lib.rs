@@ -5,8 +5,9 @@
 //! blocks, `session` plans, `runs` takes a sample for each slot of the plan
 //! through `isolated`, `verify` decides whether it counts. `gate` does the same
 //! with two harnesses, and as many blocks as a verdict needs; `loop_timer` enters
-//! below the plan.
+//! below the plan; `attach` watches a process that is running already.
 
+pub mod attach;
 mod computing;
 pub mod environment;
 pub mod gate;
@@ -58,6 +59,25 @@ pub enum Error {
         /// Reason and remedy.
         why: harness_mode::Unavailable,
     },
+    /// A mode was asked for by name that cannot be used on a running process.
+    #[error("mode {mode} cannot attach: {why}")]
+    CannotAttach {
+        /// Name of the mode.
+        mode: String,
+        /// Reason and remedy.
+        why: harness_mode::Unavailable,
+    },
+    /// Nothing would be attached to.
+    #[error(
+        "--attach compares a mode with none, and none alone attaches to nothing: use --modes ptrace,none, or leave --modes out"
+    )]
+    NothingAttached,
+    /// A process cannot be attached to.
+    #[error(transparent)]
+    Attach(#[from] harness_tracer::attach::AttachError),
+    /// The tracer of a window could not attach, or failed; it says itself what it could not.
+    #[error("{0}")]
+    AttachFailed(String),
     /// There is a program of the user's, but its mode is not asked for.
     #[error(
         "--filter gives a program to mode seccomp-file, which is not among --modes: add it there, or leave --filter out"

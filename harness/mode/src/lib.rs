@@ -47,6 +47,15 @@ pub trait Mode: Sync {
     /// [`Unavailable`]: the reason and the remedy.
     fn check(&self) -> Result<(), Unavailable>;
 
+    /// Whether it can be used on a process that is running already.
+    ///
+    /// # Errors
+    /// [`Unavailable`], which is what a mode with a filter says: seccomp(2)
+    /// installs one on the calling thread and its children to come only.
+    fn attaches(&self) -> Result<(), Unavailable> {
+        Err(no_filter_on_running())
+    }
+
     /// Whether its traced events are the calls of the trace set (rule 4). If
     /// not, they are compared with nothing.
     fn traces_set(&self) -> bool {
@@ -119,6 +128,18 @@ impl From<harness_tracer::Error> for Unavailable {
             reason: error.to_string(),
             remedy: error.remedy().to_owned(),
         }
+    }
+}
+
+/// What a mode with a filter says where the program is running already.
+#[must_use]
+pub fn no_filter_on_running() -> Unavailable {
+    Unavailable {
+        reason: "a filter cannot be installed on a process that is running: only the process itself can, before the \
+                 calls it is for (seccomp(2))"
+            .to_owned(),
+        remedy: "attach with mode ptrace, or have the harness start the program: harness run -- COMMAND"
+            .to_owned(),
     }
 }
 

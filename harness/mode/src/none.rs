@@ -21,6 +21,10 @@ impl Mode for None {
         Ok(())
     }
 
+    fn attaches(&self) -> Result<(), Unavailable> {
+        Ok(())
+    }
+
     fn run(
         &self,
         launch: &Launch<'_>,

@@ -24,6 +24,10 @@ impl Mode for Ptrace {
         harness_tracer::order::probe_ptrace().map_err(Unavailable::from)
     }
 
+    fn attaches(&self) -> Result<(), Unavailable> {
+        Ok(())
+    }
+
     fn run(
         &self,
         launch: &Launch<'_>,

@@ -3,13 +3,14 @@
 use crate::error::Error;
 use crate::files::{self, create_new, replace};
 use crate::samples_csv::{SampleWriter, Samples};
-use crate::{GateReport, Record, ResultRow, json, summary_csv};
+use crate::{AttachReport, GateReport, Record, ResultRow, json, summary_csv};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
 const RUN: &str = "run.json";
 const GATE: &str = "gate.json";
+const ATTACH: &str = "attach.json";
 const SAMPLES: &str = "samples.csv";
 const SUMMARY: &str = "summary.csv";
 const REPORT: &str = "report.html";
@@ -155,6 +156,15 @@ impl RecordDirectory {
     /// As [`RecordDirectory::read_record`].
     pub fn read_gate(&self) -> Result<GateReport, Error> {
         json::read(&self.path.join(GATE))
+    }
+
+    /// Writes `attach.json`, atomically.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`]; the former `attach.json` is then still whole.
+    pub fn write_attach(&self, report: &AttachReport) -> Result<(), Error> {
+        replace(&self.path, ATTACH, json::text(report)?.as_bytes())
     }
 
     /// Starts `samples.csv`.

@@ -3,10 +3,12 @@
 //! A measurement is a directory: `run.json` ([`Record`]: environment, plan,
 //! order, results) and `samples.csv` (one [`Sample`] a row, appended and
 //! flushed as it is taken); where it was asked for, a [`StopLine`] for each stop
-//! of a tracee. A comparison is a [`GateReport`]; what a host's noise
+//! of a tracee. A comparison is a [`GateReport`]; windows on a running
+//! process are an [`AttachReport`]; what a host's noise
 //! is, a [`Calibration`]. Everything that draws or compares reads these
 //! types only, so a record can be read on a machine that could not take it.
 
+mod attach;
 mod calibration;
 mod directory;
 mod environment;
@@ -22,6 +24,10 @@ mod steering;
 mod stop_log;
 mod summary_csv;
 
+pub use attach::{
+    AttachPlan, AttachReport, AttachState, AttachedProcess, Rate, RateDistribution, RateRatio,
+    RateRow, TracerWindow, Window,
+};
 pub use calibration::{Calibration, Fingerprint, Floor};
 pub use directory::RecordDirectory;
 pub use environment::{Cpu, Environment, SeccompState};

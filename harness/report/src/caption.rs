@@ -5,7 +5,7 @@
     reason = "write! would add a Result that is never an error"
 )]
 
-use harness_record::{Pin, Record, State, WorkloadPlan, steers};
+use harness_record::{Environment, Pin, Provenance, Record, State, WorkloadPlan, steers};
 
 /// A command as it would be typed into a POSIX shell. Control characters are
 /// written in the way of `$'…'`.
@@ -55,8 +55,7 @@ pub(crate) fn parameters_text(workload: &WorkloadPlan) -> String {
 }
 
 /// The processors and what they are seen through.
-pub(crate) fn machine_text(record: &Record) -> String {
-    let environment = &record.environment;
+pub(crate) fn machine_text(environment: &Environment) -> String {
     let model = environment.cpu.model.as_deref();
     let mut text = format!(
         "{}: {} × {}",
@@ -71,8 +70,7 @@ pub(crate) fn machine_text(record: &Record) -> String {
 }
 
 /// Kernel and architecture.
-pub(crate) fn kernel_text(record: &Record) -> String {
-    let environment = &record.environment;
+pub(crate) fn kernel_text(environment: &Environment) -> String {
     format!(
         "Linux {} {}",
         environment.kernel_release, environment.architecture
@@ -80,10 +78,10 @@ pub(crate) fn kernel_text(record: &Record) -> String {
 }
 
 /// The program that measured.
-pub(crate) fn harness_text(record: &Record) -> String {
-    match &record.harness.revision {
-        Some(revision) => format!("harness {} ({revision})", record.harness.version),
-        None => format!("harness {}", record.harness.version),
+pub(crate) fn harness_text(harness: &Provenance) -> String {
+    match &harness.revision {
+        Some(revision) => format!("harness {} ({revision})", harness.version),
+        None => format!("harness {}", harness.version),
     }
 }
 
@@ -129,10 +127,14 @@ pub(crate) fn start_text(record: &Record) -> String {
 /// workload's command, and the command that measured.
 pub(crate) fn caption(record: &Record, workload: &WorkloadPlan) -> Vec<String> {
     vec![
-        format!("{}; {}", machine_text(record), kernel_text(record)),
+        format!(
+            "{}; {}",
+            machine_text(&record.environment),
+            kernel_text(&record.environment)
+        ),
         format!(
             "{}, {}; trace set {}; {}; seed {}",
-            harness_text(record),
+            harness_text(&record.harness),
             start_text(record),
             workload.trace,
             pin_text(workload.pin),

@@ -36,9 +36,9 @@ pub(crate) fn page(record: &Record, plots: &[Plot]) -> String {
         "p",
         &format!(
             "{}. {}. Measured by {}, {} to {}.",
-            machine_text(record),
-            kernel_text(record),
-            harness_text(record),
+            machine_text(&record.environment),
+            kernel_text(&record.environment),
+            harness_text(&record.harness),
             record.started_at,
             record.finished_at.as_deref().unwrap_or("(no end)")
         ),

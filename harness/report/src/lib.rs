@@ -4,9 +4,10 @@
 //! its parts and can be run on another machine than the one measured.
 //! [`summarise`] turns samples into results; [`render`] prints them;
 //! [`write_report`] draws them into the record's directory; [`render_gate`] prints
-//! a comparison; [`export`] writes a record for other tools; [`history`] puts many
+//! a comparison, [`render_attach`] windows on a running process; [`export`] writes a record for other tools; [`history`] puts many
 //! records in order.
 
+mod attach;
 mod caption;
 mod export;
 mod files;
@@ -21,6 +22,7 @@ mod units;
 mod verification;
 mod view;
 
+pub use attach::{render_attach, summarise_windows};
 pub use export::{EXPORT_FORMATS, Export, ExportFormat, NothingToExport, export};
 pub use files::{load, write_report};
 pub use gate::render_gate;

@@ -51,9 +51,9 @@ fn views(record: &Record) -> impl Iterator<Item = View> {
 fn provenance(record: &Record) -> String {
     format!(
         "{}; {}; {}, seed {}",
-        machine_text(record),
-        kernel_text(record),
-        harness_text(record),
+        machine_text(&record.environment),
+        kernel_text(&record.environment),
+        harness_text(&record.harness),
         record.plan.seed
     )
 }

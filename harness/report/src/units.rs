@@ -1,6 +1,6 @@
 //! Numbers as people read them. What is not known is a dash.
 
-use harness_record::{Distribution, Ratio};
+use harness_record::{Distribution, RateRatio, Ratio};
 
 /// In the place of an unknown figure.
 pub(crate) const UNKNOWN: &str = "–";
@@ -104,9 +104,18 @@ fn ratio_decimals(ratio: f64) -> usize {
 
 /// A ratio and its interval, `2.001 [1.990, 2.012]`.
 pub(crate) fn ratio_interval_text(ratio: &Ratio) -> String {
-    let decimals = ratio_decimals(ratio.estimate);
-    let estimate = format!("{:.decimals$}", ratio.estimate);
-    match (ratio.low, ratio.high) {
+    interval_text(ratio.estimate, ratio.low, ratio.high)
+}
+
+/// The same of rates.
+pub(crate) fn rate_ratio_text(ratio: &RateRatio) -> String {
+    interval_text(ratio.estimate, ratio.low, ratio.high)
+}
+
+fn interval_text(estimate: f64, low: Option<f64>, high: Option<f64>) -> String {
+    let decimals = ratio_decimals(estimate);
+    let estimate = format!("{estimate:.decimals$}");
+    match (low, high) {
         (Some(low), Some(high)) => format!("{estimate} [{low:.decimals$}, {high:.decimals$}]"),
         _ => estimate,
     }

@@ -5,6 +5,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::memfd::{MFdFlags, memfd_create};
 use std::fs::File;
 use std::os::fd::BorrowedFd;
+use std::time::{Duration, Instant};
 
 /// An anonymous file in memory (memfd_create(2), Linux 3.17), close-on-exec.
 ///
@@ -19,15 +20,35 @@ pub fn anonymous(name: &str) -> Result<File, Errno> {
 /// # Errors
 /// `ENOMEM`; `EINTR` is retried.
 pub fn wait_readable(first: BorrowedFd<'_>, second: BorrowedFd<'_>) -> Result<(bool, bool), Errno> {
-    let mut fds = [first, second].map(|fd| PollFd::new(fd, PollFlags::POLLIN));
+    let [first, second] = wait_readable_within([first, second], None)?;
+    Ok((first, second))
+}
+
+/// Waits until one of some descriptors is readable or hung up, or `limit` has
+/// passed; says which are. A limit is rounded up to whole milliseconds, and to
+/// 24 days at most.
+///
+/// # Errors
+/// `ENOMEM`; `EINTR` is retried.
+pub fn wait_readable_within<const N: usize>(
+    descriptors: [BorrowedFd<'_>; N],
+    limit: Option<Duration>,
+) -> Result<[bool; N], Errno> {
+    let mut fds = descriptors.map(|fd| PollFd::new(fd, PollFlags::POLLIN));
+    let deadline = limit.map(|limit| Instant::now() + limit);
     loop {
-        match poll(&mut fds, PollTimeout::NONE) {
+        let timeout = deadline.map_or(PollTimeout::NONE, |deadline| {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let whole = left.as_micros().div_ceil(1000);
+            i32::try_from(whole)
+                .ok()
+                .and_then(|whole| PollTimeout::try_from(whole).ok())
+                .unwrap_or(PollTimeout::MAX)
+        });
+        match poll(&mut fds, timeout) {
             Err(Errno::EINTR) => {}
             Err(error) => return Err(error),
-            Ok(_) => {
-                let ready = |fd: &PollFd<'_>| fd.any().unwrap_or(false);
-                return Ok((ready(&fds[0]), ready(&fds[1])));
-            }
+            Ok(_) => return Ok(fds.map(|fd| fd.any().unwrap_or(false))),
         }
     }
 }

@@ -4,6 +4,7 @@ use crate::{Errno, Tid};
 use nix::sys::signal::{SigHandler, SigSet, Signal, kill as nix_kill, signal};
 use nix::unistd::Pid;
 use std::os::fd::{FromRawFd, OwnedFd, RawFd};
+use std::time::Duration;
 
 /// Makes orphaned descendants children of this process, so that they can be
 /// waited for (`PR_SET_CHILD_SUBREAPER`, Linux 3.4).
@@ -123,6 +124,16 @@ pub fn kill(process: Tid) -> Result<(), Errno> {
     nix_kill(Pid::from_raw(process.0), Signal::SIGKILL)
 }
 
+/// The CPU time of all threads of a process, ended ones included
+/// (clock_getcpuclockid(3)).
+///
+/// # Errors
+/// `ESRCH`, or `EINVAL` where the process ends meanwhile.
+pub fn cpu_time(process: Tid) -> Result<Duration, Errno> {
+    let clock = nix::time::clock_getcpuclockid(Pid::from_raw(process.0))?;
+    nix::time::clock_gettime(clock).map(Into::into)
+}
+
 /// Whether a process numbers processes as this one does (pid_namespaces(7)).
 #[must_use]
 pub fn shares_pid_namespace(process: Tid) -> bool {
@@ -170,6 +181,6 @@ pub fn kill_descendants() {
             return;
         }
         // Orphans may have come meanwhile, so none is waited for by itself.
-        std::thread::sleep(std::time::Duration::from_millis(1));
+        std::thread::sleep(Duration::from_millis(1));
     }
 }

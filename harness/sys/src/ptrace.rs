@@ -24,6 +24,12 @@ impl Options {
             .cast_unsigned(),
     );
 
+    /// For a process that was there before its tracer: the same, but it outlives
+    /// the tracer. Without `PTRACE_O_EXITKILL` the kernel detaches all tracees of
+    /// a tracer that ends, however it ends (ptrace(2); `exit_ptrace` in
+    /// `kernel/ptrace.c`).
+    pub const ATTACHED: Self = Self(Self::WHOLE_TREE.0 & !libc::PTRACE_O_EXITKILL.cast_unsigned());
+
     /// The same, with a seccomp-stop for each `SECCOMP_RET_TRACE`.
     #[must_use]
     pub const fn with_seccomp_stops(self) -> Self {

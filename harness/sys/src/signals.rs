@@ -1,9 +1,11 @@
 //! Signals this process takes as events instead of dying from them.
 
 use crate::{Errno, process};
-use nix::sys::signal::{SigHandler, SigSet, Signal};
+use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 /// SIGINT, SIGTERM, SIGHUP and SIGQUIT, blocked and readable from a descriptor; without
 /// those that are ignored, as nohup(1) and background scripts have it.
@@ -110,6 +112,68 @@ fn is_ignored(signal: Signal) -> bool {
     // SAFETY: all-zero bytes are a valid value of this plain C struct.
     let action = unsafe { action.assume_init() };
     result == 0 && action.sa_sigaction == libc::SIG_IGN
+}
+
+/// Interrupts this process's waiting calls again and again (SIGALRM without
+/// `SA_RESTART`), so that one that waits for tracees can look at something else
+/// too. It must have a single thread and no other use for SIGALRM.
+#[derive(Debug)]
+pub struct Ticks(());
+
+static TICKS: AtomicU32 = AtomicU32::new(0);
+
+extern "C" fn tick(_: i32) {
+    TICKS.fetch_add(1, Ordering::Relaxed);
+}
+
+impl Ticks {
+    /// Starts them (setitimer(2), `ITIMER_REAL`). A tick between a look at
+    /// [`Ticks::count`] and the call that waits interrupts nothing, but the next
+    /// one does.
+    ///
+    /// # Errors
+    /// `EINVAL` for a period of a second or more.
+    pub fn start(period: Duration) -> Result<Self, Errno> {
+        let action = SigAction::new(SigHandler::Handler(tick), SaFlags::empty(), SigSet::empty());
+        // SAFETY: the handler adds to an atomic integer, which is async-signal-safe.
+        unsafe { nix::sys::signal::sigaction(Signal::SIGALRM, &action) }?;
+        let mut set = SigSet::empty();
+        set.add(Signal::SIGALRM);
+        set.thread_unblock()?;
+        set_timer(period)?;
+        Ok(Self(()))
+    }
+
+    /// How many there were.
+    #[inline]
+    #[must_use]
+    pub fn count(&self) -> u32 {
+        TICKS.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for Ticks {
+    fn drop(&mut self) {
+        // Zero is a valid period: it disarms the timer.
+        let _ = set_timer(Duration::ZERO);
+    }
+}
+
+fn set_timer(period: Duration) -> Result<(), Errno> {
+    let microseconds =
+        libc::suseconds_t::try_from(period.as_micros()).map_err(|_| Errno::EINVAL)?;
+    let period = libc::timeval {
+        tv_sec: 0,
+        tv_usec: microseconds,
+    };
+    let timer = libc::itimerval {
+        it_interval: period,
+        it_value: period,
+    };
+    // SAFETY: `timer` lives and has the C library's layout; null asks for no former value.
+    let result =
+        unsafe { libc::setitimer(libc::ITIMER_REAL, &raw const timer, std::ptr::null_mut()) };
+    Errno::result(result).map(drop)
 }
 
 impl AsFd for Termination {

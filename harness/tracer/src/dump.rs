@@ -1,5 +1,6 @@
 //! Reads the seccomp filters of a running thread, which goes on unharmed.
 
+use crate::obstacle::{Obstacle, field};
 use crate::stop::{Report, Stop, classify};
 use harness_sys::ptrace::{self, Options};
 use harness_sys::seccomp::SockFilter;
@@ -42,53 +43,6 @@ pub enum DumpError {
         /// The error.
         errno: Errno,
     },
-}
-
-/// Why a thread cannot be visited.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Obstacle {
-    /// It is the caller.
-    #[error("it is this harness itself, and a process cannot trace itself")]
-    Own,
-    /// It waits for its parent to see its end.
-    #[error("it has ended and is a zombie until its parent waits for it")]
-    Zombie,
-    /// Another process traces it.
-    #[error("process {0} traces it already, and a thread has one tracer only")]
-    Traced(i32),
-    /// It traces the caller, which would wait for it while it waits for the caller.
-    #[error("it traces this harness: it cannot stop for a process that it stops")]
-    OwnTracer,
-}
-
-impl Obstacle {
-    /// What the status of a thread (proc_pid_status(5)) and that of the caller tell.
-    fn find(tid: Tid, status: &str, own: &str) -> Option<Self> {
-        let id = |status, name| field(status, name).and_then(|value| value.parse::<i32>().ok());
-        let group = id(status, "Tgid");
-        if group.is_some() && group == id(own, "Tgid") {
-            return Some(Self::Own);
-        }
-        if field(status, "State").is_some_and(|state| state.starts_with(['Z', 'X'])) {
-            return Some(Self::Zombie);
-        }
-        // The caller's tracer may be a thread of that process other than the one at hand.
-        if let Some(tracer) = id(own, "TracerPid").filter(|&tracer| tracer != 0)
-            && (tracer == tid.0 || Some(tracer) == group)
-        {
-            return Some(Self::OwnTracer);
-        }
-        match id(status, "TracerPid") {
-            None | Some(0) => None,
-            Some(tracer) => Some(Self::Traced(tracer)),
-        }
-    }
-}
-
-/// The value of a line of a status file.
-fn field<'a>(status: &'a str, name: &str) -> Option<&'a str> {
-    let value = |line: &'a str| line.strip_prefix(name)?.strip_prefix(':');
-    status.lines().find_map(value).map(str::trim)
 }
 
 /// As of ptrace(2), "ERRORS".
@@ -195,43 +149,7 @@ impl Drop for Visit {
 
 #[cfg(test)]
 mod tests {
-    use super::Obstacle;
     use harness_sys::Tid;
-
-    #[test]
-    fn what_is_in_the_way_is_read_from_the_status() {
-        let own = "Name:\tharness\nTgid:\t10\nPid:\t10\nTracerPid:\t20\nSeccomp:\t0\n";
-        for (status, tid, expected) in [
-            ("State:\tS (sleeping)\nTgid:\t30\nTracerPid:\t0\n", 30, None),
-            (
-                "State:\tR (running)\nTgid:\t10\nTracerPid:\t20\n",
-                11,
-                Some(Obstacle::Own),
-            ),
-            (
-                "State:\tZ (zombie)\nTgid:\t30\nTracerPid:\t0\n",
-                30,
-                Some(Obstacle::Zombie),
-            ),
-            (
-                "State:\tS (sleeping)\nTgid:\t30\nTracerPid:\t7\n",
-                30,
-                Some(Obstacle::Traced(7)),
-            ),
-            (
-                "State:\tS (sleeping)\nTgid:\t20\nTracerPid:\t0\n",
-                20,
-                Some(Obstacle::OwnTracer),
-            ),
-            (
-                "State:\tS (sleeping)\nTgid:\t20\nTracerPid:\t0\n",
-                21,
-                Some(Obstacle::OwnTracer),
-            ),
-        ] {
-            assert_eq!(Obstacle::find(Tid(tid), status, own), expected, "{status}");
-        }
-    }
 
     #[test]
     fn a_process_cannot_visit_itself() {

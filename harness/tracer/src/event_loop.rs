@@ -152,18 +152,7 @@ fn observed(
         child.report()?;
         return Err(Error::Vanished(root));
     };
-    let mut tracer = Tracer {
-        policy,
-        events,
-        counts: Counts::default(),
-        tracees: Tracees::default(),
-        escapes: Escapes::default(),
-        root,
-        end: None,
-        log,
-        #[cfg(feature = "planted-slowdown")]
-        planted: crate::planted::Planted::from_environment()?,
-    };
+    let mut tracer = Tracer::new(policy, events, root, log)?;
     tracer.tracees.adopt(root);
     let first = Phase::default().abandon(policy);
     let started = Instant::now();
@@ -216,34 +205,74 @@ fn await_mark(root: Tid) -> Result<Option<Stopped>, Error> {
 const SIGCHLD: i32 = 17;
 const SIGSTOP: i32 = 19;
 
-struct Tracer<'s, L> {
+/// A tracer of a process, its threads and its children.
+pub(crate) struct Tracer<'s, L> {
     policy: Policy,
     events: Events<'s>,
-    counts: Counts,
-    tracees: Tracees,
+    pub(crate) counts: Counts,
+    pub(crate) tracees: Tracees,
     escapes: Escapes,
+    /// Whether the first process was there before the tracer: it may then have
+    /// children that nobody traces, so what escaped cannot be said.
+    pub(crate) attached: bool,
     root: Tid,
-    end: Option<End>,
+    /// How the first process ended.
+    pub(crate) end: Option<End>,
     log: L,
     #[cfg(feature = "planted-slowdown")]
     planted: crate::planted::Planted,
 }
 
-impl<L: Observer> Tracer<'_, L> {
+impl<'s, L: Observer> Tracer<'s, L> {
+    #[cfg_attr(
+        not(feature = "planted-slowdown"),
+        expect(
+            clippy::unnecessary_wraps,
+            reason = "a planted slowdown may be no number"
+        )
+    )]
+    pub(crate) fn new(
+        policy: Policy,
+        events: Events<'s>,
+        root: Tid,
+        log: L,
+    ) -> Result<Self, Error> {
+        Ok(Self {
+            policy,
+            events,
+            counts: Counts::default(),
+            tracees: Tracees::default(),
+            escapes: Escapes::default(),
+            attached: false,
+            root,
+            end: None,
+            log,
+            #[cfg(feature = "planted-slowdown")]
+            planted: crate::planted::Planted::from_environment()?,
+        })
+    }
+
     /// Handles every report until there is neither tracee nor child left.
     fn run(&mut self) -> Result<(), Error> {
         loop {
             match wait::any() {
-                Ok((tid, status)) => match classify(status) {
-                    Report::Stopped(stop) => self.on_stop(tid, stop)?,
-                    Report::Exited(code) => self.on_end(tid, End::Exited(code))?,
-                    Report::Killed(signal) => self.on_end(tid, End::Killed(signal))?,
-                },
+                Ok((tid, status)) => self.on_report(tid, classify(status))?,
                 Err(Errno::EINTR) => {}
                 Err(Errno::ECHILD) => return Ok(()),
                 Err(errno) => return Err(Error::Wait(errno)),
             }
         }
+    }
+
+    /// Takes a report into account, and restarts the tracee if it is of a stop.
+    #[inline]
+    pub(crate) fn on_report(&mut self, tid: Tid, report: Report) -> Result<(), Error> {
+        match report {
+            Report::Stopped(stop) => return self.on_stop(tid, stop),
+            Report::Exited(code) => self.on_end(tid, End::Exited(code))?,
+            Report::Killed(signal) => self.on_end(tid, End::Killed(signal))?,
+        }
+        Ok(())
     }
 
     fn on_end(&mut self, tid: Tid, end: End) -> Result<(), Error> {
@@ -269,7 +298,7 @@ impl<L: Observer> Tracer<'_, L> {
         if stop.is_new_task() {
             task = event_task(tid, &stopped)?;
         }
-        if stop == Stop::Signal(SIGCHLD) {
+        if stop == Stop::Signal(SIGCHLD) && !self.attached {
             self.on_child_signal(tid, &stopped)?;
         }
         let (tracee, new) = self.tracees.adopt(tid);
@@ -352,7 +381,7 @@ impl<L: Observer> Tracer<'_, L> {
 }
 
 /// The task an event stop of `tid` is about; `None` where that is dying.
-fn event_task(tid: Tid, stopped: &Stopped) -> Result<Option<Tid>, Error> {
+pub(crate) fn event_task(tid: Tid, stopped: &Stopped) -> Result<Option<Tid>, Error> {
     let message = stopped.event_message();
     let message = message.map_err(|errno| failed(tid, "PTRACE_GETEVENTMSG", errno))?;
     Ok(message
@@ -495,18 +524,8 @@ mod tests {
     /// Process ids are few, and a long tree uses them again.
     #[test]
     fn the_end_of_the_first_process_is_the_first_of_its_id() {
-        let mut tracer = Tracer {
-            policy: Policy::EveryCall,
-            events: Events::Every,
-            counts: Counts::default(),
-            tracees: Tracees::default(),
-            escapes: Escapes::default(),
-            root: Tid(2),
-            end: None,
-            log: Nobody,
-            #[cfg(feature = "planted-slowdown")]
-            planted: crate::planted::Planted::from_environment().expect("no slowdown"),
-        };
+        let tracer = Tracer::new(Policy::EveryCall, Events::Every, Tid(2), Nobody);
+        let mut tracer = tracer.expect("no slowdown is planted");
         tracer.tracees.adopt(Tid(2));
         tracer
             .on_end(Tid(2), End::Exited(3))

@@ -5,12 +5,14 @@
 //! first two are pure, so the orders of stops that kernels produce are tested
 //! on recorded sequences.
 
+pub mod attach;
 pub mod counts;
 pub mod dump;
 mod escapes;
 mod event_loop;
 pub mod machine;
 pub mod observer;
+pub mod obstacle;
 pub mod order;
 #[cfg(feature = "planted-slowdown")]
 mod planted;

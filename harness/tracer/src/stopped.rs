@@ -29,6 +29,12 @@ impl Stopped {
         .map(drop)
     }
 
+    /// Lets it go on without its tracer, with the signal it was about to get, or
+    /// 0; one in a group-stop stays in it. A dying one is no error.
+    pub(crate) fn detach(self, signal: i32) -> Result<(), Errno> {
+        alive(ptrace::detach(self.0, signal)).map(drop)
+    }
+
     /// What it is doing; `None` if it is dying.
     #[inline]
     pub(crate) fn syscall_info(&self) -> Request<ptrace::SyscallInfo> {

@@ -55,6 +55,12 @@ impl Tracees {
         self.0.contains_key(&tid)
     }
 
+    /// Those that have not ended.
+    pub(crate) fn living(&self) -> impl Iterator<Item = Tid> + '_ {
+        let living = self.0.iter().filter(|(_, tracee)| tracee.is_some());
+        living.map(|(&tid, _)| tid)
+    }
+
     /// After an exec by a thread that was not the leader: the thread goes on
     /// under the leader's id, and its own id never reports again.
     pub(crate) fn succeed(&mut self, leader: Tid, former: Tid) {

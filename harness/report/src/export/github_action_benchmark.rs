@@ -106,8 +106,8 @@ fn extra(record: &Record, entry: &Entry) -> String {
         format!("trace set {}", entry.workload.trace),
         pin_text(entry.workload.pin).to_string(),
         format!("{} samples", entry.samples.len()),
-        kernel_text(record),
-        harness_text(record),
+        kernel_text(&record.environment),
+        harness_text(&record.harness),
     ]
     .join("\n")
 }

@@ -1,0 +1,402 @@
+//! A process that is running already, in windows with and without a tracer.
+//!
+//! The windows stand in the order of runs: blocks of a permutation and its
+//! reverse. What the process does in one is read from proc(5) at its two ends,
+//! in the same way whether it is traced or not; `tracing` has the process that
+//! attaches and detaches, `account` what is read.
+
+mod account;
+mod tracing;
+
+pub use tracing::{WORD, main};
+
+use crate::progress::Progress;
+use crate::{Error, environment, nearest, order};
+use account::Account;
+use harness_mode::{Mode, SeccompFile, Unavailable};
+use harness_record::{
+    AttachPlan, AttachedProcess, Environment, ModePlan, Slot, StopCounts, TracerWindow, Window,
+};
+use harness_stats::random::Rng;
+use harness_sys::signals::Termination;
+use harness_sys::{Tid, files, process};
+use harness_syscalls::{Table, TraceSet};
+use harness_tracer::attach::{AttachError, Process, threads};
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+use tracing::{Attached, Spec, Tracing};
+
+/// What to watch, and how.
+#[derive(Debug, Clone)]
+pub struct AttachRequest {
+    /// The process.
+    pub pid: i32,
+    /// Length of a window.
+    pub window: Duration,
+    /// Names of modes; `None` is every one that attaches.
+    pub modes: Option<Vec<String>>,
+    /// Trace set; `None` is `connect`.
+    pub trace: Option<String>,
+    /// Windows of each mode; at least 1.
+    pub runs: u32,
+    /// Seed of the order.
+    pub seed: u64,
+    /// Whether a progress bar is drawn, if standard error is a terminal.
+    pub show_progress: bool,
+}
+
+/// The trace set where none is given, as for a command.
+const DEFAULT_TRACE: &str = "connect";
+
+/// The mode without a tracer.
+const UNTRACED: &str = "none";
+
+/// A measurement that can be taken: everything that can be checked before the
+/// first window has been.
+pub struct Attaching {
+    process: Process,
+    described: AttachedProcess,
+    plan: AttachPlan,
+    environment: Environment,
+    binary: PathBuf,
+    show_progress: bool,
+}
+
+/// What a measurement came to.
+#[derive(Debug)]
+pub struct Watched {
+    /// Every whole window.
+    pub windows: Vec<Window>,
+    /// What a reader must know, a sentence each.
+    pub warnings: Vec<String>,
+    /// Whether the process ended before the plan did.
+    pub process_ended: bool,
+    /// Why it ended before its plan did otherwise.
+    pub error: Option<Error>,
+}
+
+impl Attaching {
+    /// Checks a request and plans it. Runs the probes of the modes, and attaches
+    /// once, as whether that is allowed is found out by trying; the calling
+    /// process must have a single thread.
+    ///
+    /// # Errors
+    /// [`Error`]: what cannot be measured, and why.
+    pub fn new(request: AttachRequest, termination: &Termination) -> Result<Self, Error> {
+        let modes = choose_modes(request.modes.as_deref())?;
+        let trace = request.trace.unwrap_or_else(|| DEFAULT_TRACE.to_owned());
+        if let Err(source) = TraceSet::parse(&trace, Table::current()) {
+            let text = trace;
+            return Err(Error::TraceSet { text, source });
+        }
+        let process = Process::find(Tid(request.pid))?;
+        let available = modes.iter().filter(|mode| mode.available);
+        let available: Vec<&str> = available.map(|mode| mode.name.as_str()).collect();
+        let order = order::slots(
+            &request.pid.to_string(),
+            &available,
+            request.runs,
+            &mut Rng::new(request.seed),
+        );
+        let binary = crate::isolated::own_binary()?;
+        let trial = Tracing::start(&binary, &Spec::new(process, &trace))?;
+        match trial.attached(termination)? {
+            Attached::Yes(trial) => {
+                trial.finish()?;
+            }
+            Attached::ProcessEnded => return Err(AttachError::NoProcess(process.id).into()),
+        }
+        Ok(Self {
+            described: describe(process),
+            environment: environment::read(),
+            binary,
+            show_progress: request.show_progress,
+            plan: AttachPlan {
+                seed: request.seed,
+                runs: request.runs,
+                window_ns: nanoseconds(request.window),
+                trace,
+                modes,
+                order,
+            },
+            process,
+        })
+    }
+
+    /// The process, as it is now.
+    #[must_use]
+    pub fn process(&self) -> &AttachedProcess {
+        &self.described
+    }
+
+    /// What will be measured, in which order.
+    #[must_use]
+    pub fn plan(&self) -> &AttachPlan {
+        &self.plan
+    }
+
+    /// Where.
+    #[must_use]
+    pub fn environment(&self) -> &Environment {
+        &self.environment
+    }
+
+    /// Takes every window of the plan, and shows `each` all that there are after
+    /// each. Ends early where the process does, and leaves it untraced however
+    /// it ends.
+    pub fn run(
+        &self,
+        termination: &Termination,
+        mut each: impl FnMut(&[Window]) -> Result<(), Error>,
+    ) -> Watched {
+        let slots = self.plan.order.iter();
+        let slots = slots.map(|slot| (slot.workload.clone(), slot.mode.clone()));
+        let mut progress = Progress::new(slots, self.show_progress);
+        let started = Instant::now();
+        let mut watched = Watched {
+            windows: Vec::new(),
+            warnings: Vec::new(),
+            process_ended: false,
+            error: None,
+        };
+        // Without it the end of the process is seen at the end of a window.
+        let end = process::descriptor(self.process.id).ok();
+        for slot in &self.plan.order {
+            progress.start(&slot.workload, &slot.mode, "watching process");
+            let began = Instant::now();
+            match self.window(slot, started, end.as_ref(), termination) {
+                Ok(Some(window)) => watched.windows.push(window),
+                Ok(None) => {
+                    watched.process_ended = true;
+                    break;
+                }
+                Err(error) => {
+                    watched.error = Some(error);
+                    break;
+                }
+            }
+            progress.done(&slot.workload, &slot.mode, began.elapsed(), true);
+            if let Err(error) = each(&watched.windows) {
+                watched.error = Some(error);
+                break;
+            }
+        }
+        progress.finish();
+        watched.warnings = observations(&watched.windows);
+        watched
+    }
+
+    /// One window; `None` where the process ended before its end.
+    fn window(
+        &self,
+        slot: &Slot,
+        started: Instant,
+        end: Option<&OwnedFd>,
+        termination: &Termination,
+    ) -> Result<Option<Window>, Error> {
+        let mut tracing = None;
+        if slot.mode != UNTRACED {
+            let spec = Spec::new(self.process, &self.plan.trace);
+            match Tracing::start(&self.binary, &spec)?.attached(termination)? {
+                Attached::Yes(attached) => tracing = Some(attached),
+                Attached::ProcessEnded => return Ok(None),
+            }
+        }
+        let Some(before) = Account::read(self.process) else {
+            return Ok(None);
+        };
+        let length = Duration::from_nanos(self.plan.window_ns);
+        let ended = match &mut tracing {
+            Some(tracing) => tracing.ends_within(length, termination)?,
+            None => pause(length, end, termination)?,
+        };
+        if ended {
+            return Ok(None);
+        }
+        let Some(after) = Account::read(self.process) else {
+            return Ok(None);
+        };
+        let tracer = match tracing.map(Tracing::finish).transpose()? {
+            None => None,
+            Some(done) if done.ended => return Ok(None),
+            Some(done) => Some(TracerWindow {
+                counted_ns: done.counted_ns,
+                attaching_ns: done.attaching_ns,
+                detaching_ns: done.detaching_ns,
+                unstopped: done.unstopped,
+                stops: StopCounts {
+                    total: done.stops.total(),
+                    syscall_enter: done.stops.syscall_enter,
+                    syscall_exit: done.stops.syscall_exit,
+                    seccomp: done.stops.seccomp,
+                    event: done.stops.event,
+                    signal: done.stops.signal,
+                    group: done.stops.group,
+                },
+                syscalls: done.syscalls,
+                traced_events: done.traced_events,
+                cpu_ns: done.cpu_ns,
+            }),
+        };
+        let change = after.since(&before);
+        Ok(Some(Window {
+            mode: slot.mode.clone(),
+            block: slot.block,
+            pass: slot.pass,
+            started_ns: nanoseconds(before.at.duration_since(started)),
+            window_ns: nanoseconds(after.at.duration_since(before.at)),
+            cpu_ns: change.cpu_ns,
+            read_write_calls: change.read_write_calls,
+            voluntary_switches: change.voluntary,
+            involuntary_switches: change.involuntary,
+            threads: u32::try_from(after.threads()).unwrap_or(u32::MAX),
+            tracer,
+        }))
+    }
+}
+
+/// The modes asked for, or all; which of them can be used on a running process.
+fn choose_modes(names: Option<&[String]>) -> Result<Vec<ModePlan>, Error> {
+    let usable = |mode: &dyn Mode| mode.attaches().and_then(|()| mode.check());
+    let plan = |mode: &dyn Mode, usable: Result<(), Unavailable>| ModePlan {
+        name: mode.name().to_owned(),
+        available: usable.is_ok(),
+        unavailable_reason: usable.err().map(|why| why.to_string()),
+        traces_set: mode.traces_set(),
+    };
+    let Some(names) = names else {
+        let all = harness_mode::registry().iter();
+        let modes: Vec<ModePlan> = all.map(|&mode| plan(mode, usable(mode))).collect();
+        let traced = |mode: &ModePlan| mode.available && mode.name != UNTRACED;
+        if modes.iter().any(traced) {
+            return Ok(modes);
+        }
+        return choose_modes(Some(&["ptrace".to_owned()]));
+    };
+    let mut modes: Vec<ModePlan> = Vec::new();
+    for name in names {
+        let mode = harness_mode::find(name, None);
+        if name == SeccompFile::NAME {
+            return Err(Error::CannotAttach {
+                mode: name.clone(),
+                why: harness_mode::no_filter_on_running(),
+            });
+        }
+        let mode = mode.ok_or_else(|| Error::UnknownMode {
+            name: name.clone(),
+            nearest: nearest(name, harness_mode::modes(None).map(Mode::name)),
+        })?;
+        mode.attaches().map_err(|why| Error::CannotAttach {
+            mode: name.clone(),
+            why,
+        })?;
+        mode.check().map_err(|why| Error::Unavailable {
+            mode: name.clone(),
+            why,
+        })?;
+        if !modes.iter().any(|known| known.name == *name) {
+            modes.push(plan(mode, Ok(())));
+        }
+    }
+    if modes.iter().all(|mode| mode.name == UNTRACED) {
+        return Err(Error::NothingAttached);
+    }
+    Ok(modes)
+}
+
+fn describe(process: Process) -> AttachedProcess {
+    let read = |file| std::fs::read(format!("/proc/{}/{file}", process.id)).unwrap_or_default();
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let command = read("cmdline");
+    let words = command.strip_suffix(b"\0").unwrap_or(&command);
+    AttachedProcess {
+        pid: process.id.0,
+        name: text(read("comm").trim_ascii_end()),
+        command: if words.is_empty() {
+            Vec::new()
+        } else {
+            words.split(|&byte| byte == 0).map(text).collect()
+        },
+        threads: u32::try_from(threads(process.id).len()).unwrap_or(u32::MAX),
+    }
+}
+
+/// Waits for a time; whether the process ended before.
+fn pause(
+    length: Duration,
+    end: Option<&OwnedFd>,
+    termination: &Termination,
+) -> Result<bool, Error> {
+    let signals = termination.as_fd();
+    let end = end.map_or(signals, AsFd::as_fd);
+    let ready = files::wait_readable_within([signals, end], Some(length));
+    let [signalled, ended] = ready.map_err(|errno| Error::Io {
+        operation: "poll(2)".to_owned(),
+        source: errno.into(),
+    })?;
+    if signalled {
+        interrupted(termination)?;
+    }
+    Ok(ended)
+}
+
+/// The signal that has arrived, as an error.
+fn interrupted(termination: &Termination) -> Result<(), Error> {
+    let signal = termination.take().map_err(|errno| Error::Io {
+        operation: "cannot read signals".to_owned(),
+        source: errno.into(),
+    })?;
+    signal.map_or(Ok(()), |signal| Err(Error::Interrupted(signal)))
+}
+
+/// What the windows showed that a reader must know.
+fn observations(windows: &[Window]) -> Vec<String> {
+    let mut observations = Vec::new();
+    let tracers = windows.iter().filter_map(|window| window.tracer.as_ref());
+    let slow: Vec<u32> = tracers
+        .map(|tracer| tracer.unstopped)
+        .filter(|&unstopped| unstopped > 0)
+        .collect();
+    if let Some(most) = slow.iter().max() {
+        observations.push(format!(
+            "up to {most} threads did not stop within 2 s in {} windows, as they were in calls that nothing \
+             interrupts: their calls are missing until they came out of these, and the kernel detached them at the \
+             end of the tracer",
+            slow.len()
+        ));
+    }
+    if windows
+        .iter()
+        .any(|window| window.read_write_calls.is_none())
+    {
+        observations.push(
+            "/proc/PID/io cannot be read, so the calls that read or write are not known: it needs \
+             CONFIG_TASK_IO_ACCOUNTING and leave to trace the process"
+                .to_owned(),
+        );
+    }
+    observations
+}
+
+fn nanoseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn modes_with_a_filter_refuse_a_running_process_and_say_why() {
+        for name in ["seccomp-linear", "seccomp-allow"] {
+            let error = choose_modes(Some(&[name.to_owned()])).expect_err("refused");
+            let text = error.to_string();
+            for part in [name, "seccomp(2)", "mode ptrace", "harness run --"] {
+                assert!(text.contains(part), "{part}: {text}");
+            }
+        }
+        let error = choose_modes(Some(&["none".to_owned()])).expect_err("refused");
+        assert!(error.to_string().contains("--modes ptrace"), "{error}");
+    }
+}

@@ -1,0 +1,252 @@
+//! What was seen of a running process in windows with and without a tracer.
+
+use crate::{Environment, Error, ModePlan, Provenance, SCHEMA_VERSION, Slot, StopCounts};
+use serde::{Deserialize, Serialize};
+use std::path::Path;
+
+/// What `attach.json` holds, and `harness run --attach --format json` prints.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct AttachReport {
+    /// [`SCHEMA_VERSION`] of the writer.
+    pub schema_version: u32,
+    /// The program that measured.
+    pub harness: Provenance,
+    /// The exact command line, a word an element.
+    pub command: Vec<String>,
+    /// Start of the measurement, RFC 3339, UTC.
+    pub started_at: String,
+    /// End of the measurement, RFC 3339, UTC; absent while it goes on.
+    pub finished_at: Option<String>,
+    /// How the measurement ended.
+    pub state: AttachState,
+    /// The machine it was taken on.
+    pub environment: Environment,
+    /// The process.
+    pub process: AttachedProcess,
+    /// What was to be measured, in which order.
+    pub plan: AttachPlan,
+    /// Every whole window, in the order in which they were taken.
+    pub windows: Vec<Window>,
+    /// What the windows say, a row a rate.
+    pub rates: Vec<RateRow>,
+    /// What a reader must know before trusting the numbers, a sentence each.
+    pub warnings: Vec<String>,
+}
+
+impl AttachReport {
+    /// Reads an `attach.json`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`], [`Error::Json`], [`Error::SchemaVersion`].
+    pub fn read(path: &Path) -> Result<Self, Error> {
+        crate::json::read(path)
+    }
+
+    /// What `attach.json` holds.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Serialize`].
+    pub fn to_json(&self) -> Result<String, Error> {
+        debug_assert_eq!(self.schema_version, SCHEMA_VERSION);
+        crate::json::text(self)
+    }
+}
+
+/// How a measurement of a running process ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "status")]
+pub enum AttachState {
+    /// Not ended yet, or the harness was killed.
+    Running,
+    /// Every planned window was taken.
+    Complete,
+    /// The process ended before; the windows taken are whole.
+    ProcessEnded,
+    /// Stopped by a signal before the end; the windows taken are whole.
+    Interrupted {
+        /// The signal's number.
+        signal: i32,
+    },
+    /// Stopped by an error before the end; the windows taken are whole.
+    Failed {
+        /// The error.
+        reason: String,
+    },
+}
+
+/// The process that was attached to, as it was at the start.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AttachedProcess {
+    /// Its id.
+    pub pid: i32,
+    /// Its name, `comm` of proc(5).
+    pub name: String,
+    /// Its command line, a word an element; empty where it has none.
+    pub command: Vec<String>,
+    /// Its threads.
+    pub threads: u32,
+}
+
+/// The windows that were planned.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AttachPlan {
+    /// Seed of the order.
+    pub seed: u64,
+    /// Windows of each mode.
+    pub runs: u32,
+    /// Length of a window, ns.
+    pub window_ns: u64,
+    /// The trace set, as written.
+    pub trace: String,
+    /// The modes, in the order they are reported; what cannot be used on a
+    /// running process says why.
+    pub modes: Vec<ModePlan>,
+    /// The order of the windows, in blocks as of [`Plan::order`](crate::Plan::order).
+    pub order: Vec<Slot>,
+}
+
+/// What the process did in one window. Counts are of the process, its threads
+/// that have ended included unless it is said otherwise.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Window {
+    /// `none` while nobody traced it, else the mode it was traced under.
+    pub mode: String,
+    /// Number of the block, from 0.
+    pub block: u32,
+    /// Number of the pass, from 0. Windows of one pass are paired.
+    pub pass: u32,
+    /// When it began, from the start of the first one, ns.
+    pub started_ns: u64,
+    /// How long it was, ns.
+    pub window_ns: u64,
+    /// CPU time of all threads, ns (clock_getcpuclockid(3)).
+    pub cpu_ns: u64,
+    /// Calls that read or write: `syscr` and `syscw` of proc_pid_io(5), those of
+    /// children that were waited for included. `None` where it cannot be read.
+    pub read_write_calls: Option<u64>,
+    /// Voluntary context switches of the threads that lived to the window's end.
+    pub voluntary_switches: u64,
+    /// Involuntary context switches of these threads.
+    pub involuntary_switches: u64,
+    /// Threads at the window's end.
+    pub threads: u32,
+    /// What its tracer saw, where it had one.
+    pub tracer: Option<TracerWindow>,
+}
+
+/// What a tracer saw and spent in one window.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TracerWindow {
+    /// How long it counted, ns: a little longer than the window.
+    pub counted_ns: u64,
+    /// How long it took to attach to all threads, ns.
+    pub attaching_ns: u64,
+    /// How long it took to detach all tracees, ns.
+    pub detaching_ns: u64,
+    /// Threads that did not stop in time to be attached or detached orderly.
+    pub unstopped: u32,
+    /// Stops by kind.
+    pub stops: StopCounts,
+    /// System calls entered.
+    pub syscalls: u64,
+    /// System calls of the trace set entered.
+    pub traced_events: u64,
+    /// CPU time of the tracer while it counted, ns.
+    pub cpu_ns: u64,
+}
+
+/// One rate, without and with a tracer.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RateRow {
+    /// What is counted, per second of a window.
+    pub rate: Rate,
+    /// While nobody traced the process; `None` where it cannot be known then.
+    pub untraced: Option<RateDistribution>,
+    /// While it was traced.
+    pub traced: Option<RateDistribution>,
+    /// Traced to untraced, paired by pass. `None` without a pair in which both are above 0.
+    pub ratio: Option<RateRatio>,
+}
+
+/// The median of a rate over windows with its interval, per second.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct RateDistribution {
+    /// The median.
+    pub median: f64,
+    /// Lower confidence limit; `None` with too few windows for `level`.
+    pub low: Option<f64>,
+    /// Upper confidence limit; `None` with too few windows for `level`.
+    pub high: Option<f64>,
+    /// Confidence level of the interval, 0 to 1.
+    pub level: f64,
+    /// Windows it rests on.
+    pub windows: u32,
+}
+
+/// A ratio of rates with its interval.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct RateRatio {
+    /// Hodges–Lehmann estimate over paired windows.
+    pub estimate: f64,
+    /// Lower limit of the signed-rank interval; `None` with too few pairs.
+    pub low: Option<f64>,
+    /// Upper limit of the signed-rank interval; `None` with too few pairs.
+    pub high: Option<f64>,
+    /// Confidence level of the interval, 0 to 1.
+    pub level: f64,
+    /// Pairs it rests on.
+    pub pairs: u32,
+}
+
+/// What is counted per second of a window.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Rate {
+    /// [`Window::read_write_calls`].
+    ReadWriteCalls,
+    /// [`Window::cpu_ns`].
+    CpuNs,
+    /// [`Window::voluntary_switches`].
+    VoluntarySwitches,
+    /// [`Window::involuntary_switches`].
+    InvoluntarySwitches,
+    /// [`TracerWindow::syscalls`].
+    Syscalls,
+    /// [`TracerWindow::traced_events`].
+    TracedEvents,
+    /// All of [`TracerWindow::stops`].
+    Stops,
+    /// [`TracerWindow::cpu_ns`].
+    TracerCpuNs,
+}
+
+impl Rate {
+    /// All of them, in the order in which they are reported.
+    pub const ALL: [Self; 8] = [
+        Self::ReadWriteCalls,
+        Self::CpuNs,
+        Self::VoluntarySwitches,
+        Self::InvoluntarySwitches,
+        Self::Syscalls,
+        Self::TracedEvents,
+        Self::Stops,
+        Self::TracerCpuNs,
+    ];
+
+    /// As in JSON.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::ReadWriteCalls => "read_write_calls",
+            Self::CpuNs => "cpu_ns",
+            Self::VoluntarySwitches => "voluntary_switches",
+            Self::InvoluntarySwitches => "involuntary_switches",
+            Self::Syscalls => "syscalls",
+            Self::TracedEvents => "traced_events",
+            Self::Stops => "stops",
+            Self::TracerCpuNs => "tracer_cpu_ns",
+        }
+    }
+}

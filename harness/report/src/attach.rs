@@ -1,0 +1,358 @@
+//! What windows on a running process say, and how it is printed.
+
+use crate::caption::{command_text, harness_text, kernel_text, machine_text};
+use crate::render::{Format, markdown_text, terminal_text};
+use crate::summary::{LEVEL, MIN_PAIRS, UNTRACED};
+use crate::units::{UNKNOWN, count_text, duration_text, level_text, rate_ratio_text};
+use crate::view::View;
+use harness_record::{
+    AttachReport, AttachState, Error, Rate, RateDistribution, RateRatio, RateRow, Window,
+};
+use harness_stats::{hodges_lehmann, median};
+use std::collections::BTreeMap;
+
+/// The rows of `rates`, in the order of [`Rate::ALL`]; a rate that no window
+/// knows has none.
+#[must_use]
+pub fn summarise_windows(windows: &[Window]) -> Vec<RateRow> {
+    let (untraced, traced): (Vec<_>, Vec<_>) =
+        windows.iter().partition(|window| window.mode == UNTRACED);
+    let row = |rate| {
+        let row = RateRow {
+            rate,
+            untraced: distribution(rate, &untraced),
+            traced: distribution(rate, &traced),
+            ratio: ratio(rate, &untraced, &traced),
+        };
+        (row.untraced.is_some() || row.traced.is_some()).then_some(row)
+    };
+    Rate::ALL.into_iter().filter_map(row).collect()
+}
+
+/// A rate in one window, per second.
+fn per_second(rate: Rate, window: &Window) -> Option<f64> {
+    let tracer = window.tracer.as_ref();
+    let counted = tracer.map(|tracer| tracer.counted_ns);
+    let (count, ns) = match rate {
+        Rate::ReadWriteCalls => (window.read_write_calls?, window.window_ns),
+        Rate::CpuNs => (window.cpu_ns, window.window_ns),
+        Rate::VoluntarySwitches => (window.voluntary_switches, window.window_ns),
+        Rate::InvoluntarySwitches => (window.involuntary_switches, window.window_ns),
+        Rate::Syscalls => (tracer?.syscalls, counted?),
+        Rate::TracedEvents => (tracer?.traced_events, counted?),
+        Rate::Stops => (tracer?.stops.total, counted?),
+        Rate::TracerCpuNs => (tracer?.cpu_ns, counted?),
+    };
+    (ns > 0).then(|| count as f64 / (ns as f64 / 1e9))
+}
+
+fn distribution(rate: Rate, windows: &[&Window]) -> Option<RateDistribution> {
+    let values = windows.iter().filter_map(|window| per_second(rate, window));
+    let values: Vec<f64> = values.collect();
+    let interval = median(&values, LEVEL).ok()?;
+    Some(RateDistribution {
+        median: interval.estimate,
+        low: interval.low,
+        high: interval.high,
+        level: interval.level,
+        windows: u32::try_from(values.len()).unwrap_or(u32::MAX),
+    })
+}
+
+fn ratio(rate: Rate, untraced: &[&Window], traced: &[&Window]) -> Option<RateRatio> {
+    let known = |window: &&Window| Some((window.pass, per_second(rate, window)?));
+    let untraced: BTreeMap<u32, f64> = untraced.iter().filter_map(known).collect();
+    let pairs = traced.iter().filter_map(|window| {
+        let (pass, traced) = known(window)?;
+        let untraced = *untraced.get(&pass)?;
+        (traced > 0.0 && untraced > 0.0).then(|| (traced / untraced).ln())
+    });
+    let differences: Vec<f64> = pairs.collect();
+    let interval = hodges_lehmann(&differences, LEVEL).ok()?.map(f64::exp);
+    Some(RateRatio {
+        estimate: interval.estimate,
+        low: interval.low,
+        high: interval.high,
+        level: interval.level,
+        pairs: u32::try_from(differences.len()).unwrap_or(u32::MAX),
+    })
+}
+
+/// The report as text that ends with a line's end. CSV has a row a rate.
+///
+/// # Errors
+///
+/// [`Error::Serialize`] for [`Format::Json`].
+pub fn render_attach(report: &AttachReport, format: Format) -> Result<String, Error> {
+    match format {
+        Format::Json => report.to_json(),
+        Format::Csv => Ok(csv(report)),
+        Format::Table => Ok(terminal_text(
+            &[view(report)],
+            &warnings(report),
+            &[provenance(report)],
+        )),
+        Format::Markdown => Ok(markdown_text(
+            &[view(report)],
+            &warnings(report),
+            &[provenance(report)],
+        )),
+    }
+}
+
+fn view(report: &AttachReport) -> View {
+    let traced = report
+        .windows
+        .iter()
+        .map(|window| window.mode.as_str())
+        .find(|mode| *mode != UNTRACED);
+    let ratio = format!("ratio to {UNTRACED}\n[{} interval]", level_text(LEVEL));
+    let header = ["per second", UNTRACED, traced.unwrap_or("traced"), &ratio];
+    View {
+        title: format!("process {} ({})", report.process.pid, report.process.name),
+        header: header.map(ToString::to_string).to_vec(),
+        rows: report.rates.iter().map(cells).collect(),
+        problems: Vec::new(),
+        notes: notes(report),
+    }
+}
+
+fn cells(row: &RateRow) -> Vec<String> {
+    let value = |distribution: Option<RateDistribution>| {
+        distribution.map_or_else(
+            || UNKNOWN.to_string(),
+            |distribution| match row.rate {
+                Rate::CpuNs | Rate::TracerCpuNs => duration_text(distribution.median),
+                // No count is so small that a fraction matters.
+                _ => count_text(distribution.median.round()),
+            },
+        )
+    };
+    let name = match row.rate {
+        Rate::ReadWriteCalls => "calls that read or write",
+        Rate::CpuNs => "CPU time",
+        Rate::VoluntarySwitches => "voluntary switches",
+        Rate::InvoluntarySwitches => "involuntary switches",
+        Rate::Syscalls => "syscalls",
+        Rate::TracedEvents => "traced events",
+        Rate::Stops => "stops",
+        Rate::TracerCpuNs => "CPU time of the tracer",
+    };
+    let ratio = row.ratio.as_ref();
+    vec![
+        name.to_string(),
+        value(row.untraced),
+        value(row.traced),
+        ratio.map_or_else(|| UNKNOWN.to_string(), rate_ratio_text),
+    ]
+}
+
+fn notes(report: &AttachReport) -> Vec<String> {
+    let plan = &report.plan;
+    let taken = |of: fn(&&Window) -> bool| report.windows.iter().filter(of).count();
+    let mut notes = vec![
+        format!(
+            "{}; {} threads at the start; trace set {}; windows of {}: {} untraced, {} traced, of {} planned each.",
+            command_text(&report.process.command),
+            report.process.threads,
+            plan.trace,
+            duration_text(plan.window_ns as f64),
+            taken(|window| window.tracer.is_none()),
+            taken(|window| window.tracer.is_some()),
+            plan.runs
+        ),
+        "median a window; ratio: Hodges–Lehmann estimate of the paired windows and its signed-rank interval."
+            .to_string(),
+        "switches: of the threads that lived to the window's end; CPU time, switches: without the process's children."
+            .to_string(),
+    ];
+    let pairs = report.rates.iter().filter_map(|row| row.ratio);
+    let least = pairs
+        .filter(|ratio| ratio.low.is_none())
+        .map(|ratio| ratio.pairs)
+        .min();
+    if let Some(pairs) = least {
+        notes.push(format!(
+            "No interval where there are too few pairs for {} ({pairs}; it takes {MIN_PAIRS}).",
+            level_text(LEVEL)
+        ));
+    }
+    let tracers = || {
+        report
+            .windows
+            .iter()
+            .filter_map(|window| window.tracer.as_ref())
+    };
+    let middle = |values: Vec<f64>| Some(median(&values, LEVEL).ok()?.estimate);
+    let attaching = middle(tracers().map(|tracer| tracer.attaching_ns as f64).collect());
+    let detaching = middle(tracers().map(|tracer| tracer.detaching_ns as f64).collect());
+    if let Some((attaching, detaching)) = attaching.zip(detaching) {
+        notes.push(format!(
+            "Attaching to all threads took {}, detaching {} (medians); both are outside of the windows.",
+            duration_text(attaching),
+            duration_text(detaching)
+        ));
+    }
+    let mut refused: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for mode in plan.modes.iter().filter(|mode| !mode.available) {
+        let reason = mode.unavailable_reason.as_deref();
+        let reason = reason.unwrap_or("unknown reason");
+        refused.entry(reason).or_default().push(&mode.name);
+    }
+    for (reason, modes) in refused {
+        notes.push(format!("{} did not run: {reason}.", modes.join(", ")));
+    }
+    notes
+}
+
+fn warnings(report: &AttachReport) -> Vec<String> {
+    let state = match &report.state {
+        AttachState::Complete => None,
+        AttachState::Running => Some("the measurement did not come to its end".to_string()),
+        AttachState::ProcessEnded => {
+            Some("the process ended before all windows were taken".to_string())
+        }
+        AttachState::Interrupted { signal } => Some(format!(
+            "stopped by signal {signal} before all windows were taken"
+        )),
+        AttachState::Failed { reason } => Some(format!(
+            "stopped by an error before all windows were taken: {reason}"
+        )),
+    };
+    report.warnings.iter().cloned().chain(state).collect()
+}
+
+fn provenance(report: &AttachReport) -> String {
+    format!(
+        "{}; {}; {}, seed {}",
+        machine_text(&report.environment),
+        kernel_text(&report.environment),
+        harness_text(&report.harness),
+        report.plan.seed
+    )
+}
+
+fn csv(report: &AttachReport) -> String {
+    const COLUMNS: &str = "pid,rate,untraced_per_s,untraced_low,untraced_high,untraced_windows,traced_per_s,traced_low,traced_high,traced_windows,ratio_estimate,ratio_low,ratio_high,ratio_level,ratio_pairs\n";
+    let mut out = COLUMNS.to_owned();
+    let cell = |value: Option<f64>| value.map_or_else(String::new, |value| value.to_string());
+    let distribution = |of: Option<RateDistribution>| {
+        [
+            cell(of.map(|of| of.median)),
+            cell(of.and_then(|of| of.low)),
+            cell(of.and_then(|of| of.high)),
+            cell(of.map(|of| f64::from(of.windows))),
+        ]
+    };
+    for row in &report.rates {
+        let names = [report.process.pid.to_string(), row.rate.name().to_owned()];
+        let ratio = [
+            cell(row.ratio.map(|ratio| ratio.estimate)),
+            cell(row.ratio.and_then(|ratio| ratio.low)),
+            cell(row.ratio.and_then(|ratio| ratio.high)),
+            cell(row.ratio.map(|ratio| ratio.level)),
+            cell(row.ratio.map(|ratio| f64::from(ratio.pairs))),
+        ];
+        let cells: Vec<String> = names
+            .into_iter()
+            .chain(distribution(row.untraced))
+            .chain(distribution(row.traced))
+            .chain(ratio)
+            .collect();
+        out.push_str(&cells.join(","));
+        out.push('\n');
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use harness_record::{StopCounts, TracerWindow};
+
+    const SECOND: u64 = 1_000_000_000;
+
+    fn window(pass: u32, traced: bool, calls: Option<u64>, window_ns: u64) -> Window {
+        let stops = StopCounts {
+            total: 2000,
+            syscall_enter: 1000,
+            syscall_exit: 1000,
+            seccomp: 0,
+            event: 0,
+            signal: 0,
+            group: 0,
+        };
+        Window {
+            mode: if traced { "ptrace" } else { UNTRACED }.to_owned(),
+            block: pass / 2,
+            pass,
+            started_ns: 0,
+            window_ns,
+            cpu_ns: 0,
+            read_write_calls: calls,
+            voluntary_switches: 5,
+            involuntary_switches: 0,
+            threads: 1,
+            tracer: traced.then_some(TracerWindow {
+                counted_ns: 2 * SECOND,
+                attaching_ns: 1,
+                detaching_ns: 1,
+                unstopped: 0,
+                stops,
+                syscalls: 1000,
+                traced_events: 10,
+                cpu_ns: 7,
+            }),
+        }
+    }
+
+    fn row(rows: &[RateRow], rate: Rate) -> &RateRow {
+        rows.iter().find(|row| row.rate == rate).expect("the rate")
+    }
+
+    /// A process that works half as fast while it is traced, on a machine that
+    /// gets faster from pass to pass, in windows of any length.
+    #[test]
+    fn rates_are_per_second_and_paired_by_pass() {
+        let windows: Vec<Window> = (0..6)
+            .flat_map(|pass| {
+                let speed = 100 * u64::from(pass + 1);
+                [
+                    window(pass, true, Some(speed), 2 * SECOND),
+                    window(pass, false, Some(speed), SECOND),
+                ]
+            })
+            .collect();
+        let rows = summarise_windows(&windows);
+        let calls = row(&rows, Rate::ReadWriteCalls);
+        let ratio = calls.ratio.expect("a ratio");
+        for limit in [Some(ratio.estimate), ratio.low, ratio.high] {
+            assert!(
+                limit.is_some_and(|limit| (limit - 0.5).abs() < 1e-12),
+                "{ratio:?}"
+            );
+        }
+        assert_eq!(ratio.pairs, 6);
+        assert!((calls.untraced.expect("known").median - 350.0).abs() < 1e-9);
+        // What only the tracer sees, over the time in which it counted.
+        let stops = row(&rows, Rate::Stops);
+        assert_eq!(stops.untraced, None);
+        assert!((stops.traced.expect("known").median - 1000.0).abs() < 1e-9);
+        assert_eq!(stops.ratio, None);
+    }
+
+    /// No logarithm of nothing, no rate of what is not known.
+    #[test]
+    fn what_cannot_be_divided_has_no_ratio() {
+        let windows = [
+            window(0, true, None, SECOND),
+            window(0, false, None, SECOND),
+        ];
+        let rows = summarise_windows(&windows);
+        assert!(rows.iter().all(|row| row.rate != Rate::ReadWriteCalls));
+        assert_eq!(row(&rows, Rate::CpuNs).ratio, None);
+        let switches = row(&rows, Rate::VoluntarySwitches).ratio.expect("a ratio");
+        assert_eq!((switches.pairs, switches.low), (1, None));
+        assert!(summarise_windows(&[]).is_empty());
+    }
+}

@@ -1,0 +1,154 @@
+//! Why a running process cannot be attached to, and what helps.
+
+use crate::event_loop::Error;
+use crate::obstacle::{Obstacle, field};
+use harness_sys::{Errno, Tid};
+use std::fs::read_to_string;
+
+/// Why a running process could not be traced. What was attached to has been detached.
+#[derive(Debug, thiserror::Error)]
+pub enum AttachError {
+    /// There is none, or there is none any more.
+    #[error(
+        "cannot attach to process {0}: there is no such process; `ps -e` lists those there are"
+    )]
+    NoProcess(Tid),
+    /// The id is that of a thread.
+    #[error(
+        "cannot attach to {tid}: it is a thread of process {group}; attach to that, and all its threads are traced"
+    )]
+    Thread {
+        /// As given.
+        tid: Tid,
+        /// Its process.
+        group: i32,
+    },
+    /// It is in no state to be traced.
+    #[error("cannot attach to process {process}: {why}")]
+    NotNow {
+        /// The process.
+        process: Tid,
+        /// What is in the way.
+        why: Obstacle,
+    },
+    /// The kernel does not allow it.
+    #[error("cannot attach to process {process}: PTRACE_SEIZE of thread {tid}: {errno}; {why}")]
+    Refused {
+        /// The process.
+        process: Tid,
+        /// The thread that was refused.
+        tid: Tid,
+        /// The error.
+        errno: Errno,
+        /// The likely reason, and what to do.
+        why: String,
+    },
+    /// The tracer cannot be woken in time.
+    #[error("cannot wait for tracees and a time: setitimer(2): {0}")]
+    Ticks(Errno),
+    /// A request to a tracee failed.
+    #[error(transparent)]
+    Trace(#[from] Error),
+}
+
+impl AttachError {
+    /// With what the statuses of both sides say about the reason.
+    pub(super) fn refused(process: Tid, tid: Tid, errno: Errno) -> Self {
+        let read = |path: &str| read_to_string(path).unwrap_or_default();
+        let status = read(&format!("/proc/{tid}/status"));
+        let own = read("/proc/thread-self/status");
+        if let Some(why) = Obstacle::find(tid, &status, &own) {
+            return Self::NotNow { process, why };
+        }
+        let scope = read("/proc/sys/kernel/yama/ptrace_scope");
+        Self::Refused {
+            process,
+            tid,
+            errno,
+            why: reason(&status, &own, scope.trim().parse().ok()),
+        }
+    }
+}
+
+/// `CAP_SYS_PTRACE` of uapi/linux/capability.h.
+const CAP_SYS_PTRACE: u32 = 19;
+
+/// The first rule of ptrace(2), "Ptrace access mode checking", that forbids it.
+fn reason(status: &str, own: &str, yama_scope: Option<u32>) -> String {
+    let capable = field(own, "CapEff")
+        .and_then(|mask| u64::from_str_radix(mask, 16).ok())
+        .is_some_and(|mask| mask & 1 << CAP_SYS_PTRACE != 0);
+    if yama_scope == Some(3) {
+        return "kernel.yama.ptrace_scope is 3, which forbids attaching until the next boot"
+            .to_owned();
+    }
+    if capable {
+        return "it is in another user namespace, or a container's filter or a security module forbids it: \
+                attach from outside of containers"
+            .to_owned();
+    }
+    let effective = |status| {
+        field(status, "Uid").and_then(|ids: &str| ids.split_whitespace().nth(1).map(str::to_owned))
+    };
+    let user = effective(own).unwrap_or_default();
+    let others = field(status, "Uid")
+        .into_iter()
+        .flat_map(str::split_whitespace);
+    if let Some(other) = others.into_iter().find(|&id| id != user) {
+        return format!(
+            "it is a process of user {other} and this harness runs as user {user}: run it as that user, or with CAP_SYS_PTRACE (root)"
+        );
+    }
+    match yama_scope {
+        Some(1) => "kernel.yama.ptrace_scope is 1, which allows descendants only: use CAP_SYS_PTRACE (root), or sysctl \
+                    kernel.yama.ptrace_scope=0"
+            .to_owned(),
+        Some(2) => "kernel.yama.ptrace_scope is 2, which asks for CAP_SYS_PTRACE: be root".to_owned(),
+        _ => "it is not dumpable (prctl(2), PR_SET_DUMPABLE), as after gaining privileges, or it has capabilities that \
+              this harness has not: use CAP_SYS_PTRACE (root)"
+            .to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::reason;
+
+    /// The rules in the order in which `__ptrace_may_access` (kernel/ptrace.c) and
+    /// `yama_ptrace_access_check` (security/yama/yama_lsm.c) apply them.
+    #[test]
+    fn the_reason_is_the_rule_that_forbids() {
+        const USER: &str = "Uid:\t1000\t1000\t1000\t1000\nCapEff:\t0000000000000000\n";
+        const ROOT: &str = "Uid:\t0\t0\t0\t0\nCapEff:\t000001ffffffffff\n";
+        const BARE_ROOT: &str = "Uid:\t0\t0\t0\t0\nCapEff:\t00000000a80425fb\n";
+        for (status, own, scope, expected) in [
+            (
+                ROOT,
+                USER,
+                Some(0),
+                "a process of user 0 and this harness runs as user 1000",
+            ),
+            (
+                "Uid:\t1000\t0\t0\t0\n",
+                USER,
+                Some(0),
+                "a process of user 0",
+            ),
+            (USER, USER, Some(1), "ptrace_scope is 1"),
+            (USER, USER, Some(2), "ptrace_scope is 2"),
+            (USER, ROOT, Some(3), "ptrace_scope is 3"),
+            (USER, USER, Some(0), "not dumpable"),
+            (USER, USER, None, "not dumpable"),
+            (ROOT, ROOT, None, "another user namespace"),
+            (
+                USER,
+                BARE_ROOT,
+                None,
+                "a process of user 1000 and this harness runs as user 0",
+            ),
+        ] {
+            let reason = reason(status, own, scope);
+            assert!(reason.contains(expected), "{expected}: {reason}");
+        }
+    }
+}
