@@ -5,6 +5,7 @@
 
 mod common;
 
+use common::policies::{PTRACE, SECCOMP, before_5_3, forbid};
 use common::{Harness, PATH, row};
 use harness_sys::launcher::{Launch, Start};
 use harness_sys::seccomp::SockFilter;
@@ -13,21 +14,6 @@ use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{Read, Seek};
 use std::os::fd::AsFd;
-
-const PTRACE: u32 = 101;
-const SECCOMP: u32 = 317;
-const EPERM: u32 = 1;
-
-/// A filter that lets `number` of x86-64 fail with EPERM and allows the rest.
-fn forbid(number: u32) -> [SockFilter; 4] {
-    let insn = |code, jt, jf, k| SockFilter { code, jt, jf, k };
-    [
-        insn(0x20, 0, 0, 0),
-        insn(0x15, 1, 0, number),
-        insn(0x06, 0, 0, 0x7fff_0000),
-        insn(0x06, 0, 0, 0x0005_0000 | EPERM),
-    ]
-}
 
 struct Output {
     code: i32,
@@ -193,4 +179,40 @@ fn the_doctor_finds_what_is_forbidden() {
             output.stdout
         );
     }
+}
+
+/// Before Linux 5.3 calls are traced all the same; `tests/conformance` shows how well.
+#[test]
+fn an_older_kernel_is_traced_by_registers() {
+    let harness = Harness::new();
+    let output = under(&before_5_3(), &harness, &["doctor"]);
+    assert_eq!(output.code, 0, "{}", output.stderr);
+    for part in [
+        "ok    ptrace",
+        "registers",
+        "PTRACE_GET_SYSCALL_INFO is not there",
+    ] {
+        assert!(output.stdout.contains(part), "{part}: {}", output.stdout);
+    }
+    let words = [
+        "run",
+        "--workload",
+        "getppid",
+        "--operations",
+        "10",
+        "--modes",
+        "ptrace",
+        "--runs",
+        "1",
+        "--trace",
+        "getppid",
+        "--format",
+        "json",
+    ];
+    let output = under(&before_5_3(), &harness, &words);
+    assert_eq!(output.code, 0, "{}", output.stderr);
+    let record: serde_json::Value = serde_json::from_str(&output.stdout).expect("JSON");
+    assert_eq!(record["environment"]["call_source"], "registers");
+    let row = row(&record, "getppid", "ptrace");
+    assert_eq!(row["traced_events"], 10, "{row}");
 }

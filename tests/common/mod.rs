@@ -2,6 +2,8 @@
 
 #![allow(dead_code, reason = "every test program uses a part of it")]
 
+pub(crate) mod policies;
+
 use serde_json::Value;
 use std::io::Write;
 use std::path::Path;

@@ -5,6 +5,7 @@
 //! its record is under test.
 
 use crate::common::skipped;
+use crate::old_kernel::Kernel;
 use crate::programs::Programs;
 use crate::scenario::{End, Kind, Output, Scenario, Way};
 use crate::story::Story;
@@ -32,6 +33,7 @@ const SKIP: i32 = 77;
 /// A scenario, and what is known of it once for all modes.
 pub(crate) struct Subject {
     pub(crate) scenario: &'static Scenario,
+    pub(crate) kernel: Kernel,
     untraced: OnceLock<Done>,
     /// Under mode `ptrace` with the long set.
     every_call: OnceLock<Result<Story, String>>,
@@ -125,9 +127,10 @@ impl Run {
 }
 
 impl Subject {
-    pub(crate) fn new(scenario: &'static Scenario) -> Self {
+    pub(crate) fn new(scenario: &'static Scenario, kernel: Kernel) -> Self {
         Self {
             scenario,
+            kernel,
             untraced: OnceLock::new(),
             every_call: OnceLock::new(),
         }
@@ -163,6 +166,10 @@ impl Subject {
     fn missing(&self, mode: &str, programs: &Programs) -> Option<String> {
         let without = self.scenario.without;
         if let Some((_, why)) = without.filter(|(kinds, _)| kinds.contains(&Kind::of(mode))) {
+            return Some(why.to_owned());
+        }
+        if self.kernel == Kernel::Before5_3 && self.scenario.notices_filters {
+            let why = "it notices the filter that hides what old kernels have not";
             return Some(why.to_owned());
         }
         match self.scenario.way {
@@ -298,6 +305,7 @@ impl Subject {
         };
         let before = before.iter().map(OsString::from);
         let words: Vec<_> = before.chain(words).collect();
+        let words = self.kernel.executing(words);
         supervise::run(
             &words,
             &room.work(),
@@ -530,7 +538,7 @@ impl Subject {
         words.push(self.program(&room, programs).into_os_string());
         let files = room.directory.path();
         let ended = supervise::run(
-            &words,
+            &self.kernel.executing(words),
             &room.work(),
             files,
             Left::Nothing,

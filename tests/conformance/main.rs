@@ -3,14 +3,16 @@
 //!
 //! A scenario is a program in `tests/tracees` and a row in `table`; a mode is taken
 //! from the registry. Each scenario under each mode is a test of its own, so that
-//! `cargo test --test conformance vfork` runs some of them. This binary is also the
-//! process that a run is watched by (`supervise`) and the one that kills at stops.
+//! `cargo test --test conformance vfork` runs some of them; under two modes it is
+//! one more as on an old kernel (`old_kernel`). This binary is also the process
+//! that a run is watched by (`supervise`) and the one that kills at stops.
 
 mod case;
 #[path = "../common/mod.rs"]
 mod common;
 mod kill_at_stops;
 mod log;
+mod old_kernel;
 mod programs;
 mod scenario;
 mod story;
@@ -19,6 +21,7 @@ mod table;
 
 use case::Subject;
 use libtest_mimic::{Arguments, Failed, Trial};
+use old_kernel::Kernel;
 use programs::Programs;
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -29,6 +32,7 @@ fn main() -> ExitCode {
     match words.first().and_then(|word| word.to_str()) {
         Some(supervise::WORD) => return supervise::main(&words[1..]),
         Some(kill_at_stops::WORD) => return kill_at_stops::main(&words[1..]),
+        Some(old_kernel::WORD) => return old_kernel::main(&words[1..]),
         _ => {}
     }
     let arguments = Arguments::from_args();
@@ -38,20 +42,30 @@ fn main() -> ExitCode {
         story::self_test().map_err(Failed::from)
     })];
     for scenario in table::SCENARIOS {
-        let subject = Arc::new(Subject::new(scenario));
+        let subject = Arc::new(Subject::new(scenario, Kernel::Own));
         for mode in harness_mode::registry() {
-            let (name, ignored) = (subject.scenario.name, subject.scenario.ignored);
-            let (subject, programs) = (Arc::clone(&subject), Arc::clone(&programs));
-            let check = move || {
-                let compiled = programs.compile(subject.scenario.program);
-                let checked = compiled.and_then(|()| subject.check(mode.name(), &programs));
-                checked.map_err(Failed::from)
-            };
-            let trial = Trial::test(format!("{name}::{}", mode.name()), check);
-            trials.push(trial.with_ignored_flag(ignored));
+            trials.push(trial(&subject, mode.name(), &programs));
+        }
+    }
+    for scenario in table::SCENARIOS.iter().filter(|scenario| !scenario.ignored) {
+        let subject = Arc::new(Subject::new(scenario, Kernel::Before5_3));
+        for mode in old_kernel::MODES {
+            trials.push(trial(&subject, mode, &programs));
         }
     }
     let conclusion = libtest_mimic::run(&arguments, trials);
     drop(programs);
     conclusion.exit_code()
+}
+
+fn trial(subject: &Arc<Subject>, mode: &'static str, programs: &Arc<Programs>) -> Trial {
+    let (scenario, kernel) = (subject.scenario, subject.kernel);
+    let (subject, programs) = (Arc::clone(subject), Arc::clone(programs));
+    let check = move || {
+        let compiled = programs.compile(scenario.program);
+        let checked = compiled.and_then(|()| subject.check(mode, &programs));
+        checked.map_err(Failed::from)
+    };
+    let name = format!("{}::{mode}{}", scenario.name, kernel.suffix());
+    Trial::test(name, check).with_ignored_flag(scenario.ignored)
 }

@@ -24,6 +24,8 @@ pub(crate) struct Scenario {
     pub(crate) differs: &'static [Different],
     /// Modes under which it is not run, and why.
     pub(crate) without: Option<(&'static [Kind], &'static str)>,
+    /// Whether it does something else where a filter was installed before.
+    pub(crate) notices_filters: bool,
     /// Its stops; see `story`.
     pub(crate) story: &'static str,
     /// Whether every call that it makes is determined: then the calls of the long
@@ -48,6 +50,7 @@ impl Scenario {
         end: End::Exited(0),
         differs: &[],
         without: None,
+        notices_filters: false,
         story: "",
         every_call: false,
         escaped: 0,

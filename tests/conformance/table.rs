@@ -350,6 +350,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
             }],
             story: "ptrace a: execve( exec execve=0 kill9
                     filter a: execve( exec execve=0 exit_group( exit0",
+            notices_filters: true,
             ..USUAL
         },
         Scenario {

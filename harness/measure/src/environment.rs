@@ -2,6 +2,7 @@
 
 use harness_record::{Cpu, Environment, SeccompState};
 use harness_sys::{affinity, process};
+use harness_tracer::order;
 use std::collections::BTreeMap;
 use std::fs::{read_dir, read_to_string};
 use std::path::Path;
@@ -10,9 +11,11 @@ use std::path::Path;
 /// the process must have a single thread.
 #[must_use]
 pub fn read() -> Environment {
-    let order = harness_tracer::order::probe().ok();
+    let order = order::probe().ok();
+    let source = order::probe_ptrace().ok();
     Environment {
         seccomp_stop_order: order.map(|order| order.to_string()),
+        call_source: source.map(|source| source.to_string()),
         ..without_probe()
     }
 }
@@ -52,6 +55,7 @@ fn without_probe() -> Environment {
         euid: process::effective_user(),
         cap_sys_admin: field(&status, "CapEff").is_some_and(|mask| has_sys_admin(&mask)),
         seccomp_stop_order: None,
+        call_source: None,
         load_average: text("/proc/loadavg").and_then(|loads| loads.split(' ').next()?.parse().ok()),
     }
 }

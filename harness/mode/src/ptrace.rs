@@ -21,7 +21,8 @@ impl Mode for Ptrace {
     }
 
     fn check(&self) -> Result<(), Unavailable> {
-        harness_tracer::order::probe_ptrace().map_err(Unavailable::from)
+        let probed = harness_tracer::order::probe_ptrace();
+        probed.map(drop).map_err(Unavailable::from)
     }
 
     fn attaches(&self) -> Result<(), Unavailable> {

@@ -49,6 +49,10 @@ pub struct Environment {
     /// Measured order of the seccomp-stop: `before-enter` (3.5 to 4.7) or
     /// `after-enter` (4.8 and later).
     pub seccomp_stop_order: Option<String>,
+    /// Where the tracer reads the call of a stop from: `syscall-info`
+    /// (`PTRACE_GET_SYSCALL_INFO`, 5.3 and later) or `registers`.
+    #[serde(default)]
+    pub call_source: Option<String>,
     /// One-minute load average at the start.
     pub load_average: Option<f64>,
 }

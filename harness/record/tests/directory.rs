@@ -152,6 +152,7 @@ fn record(seed: u64, state: State, words: Vec<String>) -> Record {
             euid: 0,
             cap_sys_admin: true,
             seccomp_stop_order: None,
+            call_source: None,
             load_average: Some(0.1),
         },
         plan: Plan {

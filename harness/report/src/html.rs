@@ -201,6 +201,7 @@ fn machine_facts(environment: &Environment) -> Vec<(String, String)> {
             "seccomp-stop order",
             &known(environment.seccomp_stop_order.as_ref()),
         ),
+        fact("calls read from", &known(environment.call_source.as_ref())),
         fact("effective user id", &environment.euid),
         fact("CAP_SYS_ADMIN", &environment.cap_sys_admin),
     ];

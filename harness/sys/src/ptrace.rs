@@ -139,7 +139,8 @@ pub struct Call {
 /// Reads number and arguments, or the result, of the call a tracee is stopped at.
 ///
 /// # Errors
-/// `ESRCH`: not stopped, or gone; `EIO` before Linux 5.3.
+/// `ESRCH`: not stopped, or gone; `EIO` before Linux 5.3, where [`registers`] has
+/// to do.
 #[inline]
 pub fn syscall_info(tid: Tid) -> Result<SyscallInfo, Errno> {
     let mut info = std::mem::MaybeUninit::<libc::ptrace_syscall_info>::zeroed();
@@ -187,6 +188,64 @@ pub fn syscall_info(tid: Tid) -> Result<SyscallInfo, Errno> {
     })
 }
 
+/// What the registers of a stopped tracee tell of its call, x86-64.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Registers {
+    /// The number of the call, `orig_rax`; -1 in none.
+    pub number: u64,
+    /// Its result, `rax`; -ENOSYS where it has none yet.
+    pub result: u64,
+    /// Address behind the instruction that made the call, `rip`.
+    pub instruction: u64,
+    /// Which code is executed, 32-bit or 64-bit, `cs`.
+    pub code_segment: u64,
+    /// Arguments of a call of the x86-64 or x32 ABI.
+    pub arguments_64: [u64; 6],
+    /// Arguments of a call of the i386 ABI, in their low halves.
+    pub arguments_32: [u64; 6],
+}
+
+/// Reads the registers of a stopped tracee (`PTRACE_GETREGS`).
+///
+/// # Errors
+/// `ESRCH`: not stopped, or gone.
+pub fn registers(tid: Tid) -> Result<Registers, Errno> {
+    let user = user_registers(tid)?;
+    Ok(Registers {
+        number: user.orig_rax,
+        result: user.rax,
+        instruction: user.rip,
+        code_segment: user.cs,
+        // syscall(2), "Architecture calling conventions".
+        arguments_64: [user.rdi, user.rsi, user.rdx, user.r10, user.r8, user.r9],
+        arguments_32: [user.rbx, user.rcx, user.rdx, user.rsi, user.rdi, user.rbp],
+    })
+}
+
+/// Reads memory of a tracee (process_vm_readv(2), Linux 3.2).
+///
+/// # Errors
+/// `EFAULT` where it has none at this address, or not so much; `ESRCH`: gone.
+pub fn memory<const N: usize>(tid: Tid, address: u64) -> Result<[u8; N], Errno> {
+    let mut bytes = [0; N];
+    let own = libc::iovec {
+        iov_base: bytes.as_mut_ptr().cast(),
+        iov_len: N,
+    };
+    let address = usize::try_from(address).map_err(|_| Errno::EFAULT)?;
+    let others = libc::iovec {
+        iov_base: ptr(address),
+        iov_len: N,
+    };
+    // SAFETY: `own` is all of `bytes`, which lives; the other address is of
+    // another process, and read by the kernel only.
+    let read = unsafe { libc::process_vm_readv(tid.0, &raw const own, 1, &raw const others, 1, 0) };
+    if Errno::result(read)?.cast_unsigned() < N {
+        return Err(Errno::EFAULT);
+    }
+    Ok(bytes)
+}
+
 /// The child whose end the SIGCHLD of a signal-delivery-stop tells of
 /// (sigaction(2), `CLD_EXITED`, `CLD_KILLED`, `CLD_DUMPED`); `None` for any
 /// other signal or sender.
@@ -217,14 +276,18 @@ pub fn ended_child(tid: Tid) -> Result<Option<Tid>, Errno> {
 /// # Errors
 /// `ESRCH`: not stopped, or gone.
 pub fn skip_call(tid: Tid, errno: Errno) -> Result<(), Errno> {
+    let mut registers = user_registers(tid)?;
+    registers.orig_rax = u64::MAX;
+    registers.rax = i64::from(-(errno as i32)).cast_unsigned();
+    request(libc::PTRACE_SETREGS, tid, 0, (&raw mut registers).cast()).map(drop)
+}
+
+fn user_registers(tid: Tid) -> Result<libc::user_regs_struct, Errno> {
     let mut registers = std::mem::MaybeUninit::<libc::user_regs_struct>::zeroed();
     request(libc::PTRACE_GETREGS, tid, 0, registers.as_mut_ptr().cast())?;
     // SAFETY: all-zero bytes are a valid value of this plain C struct, and the
     // kernel filled it.
-    let mut registers = unsafe { registers.assume_init() };
-    registers.orig_rax = u64::MAX;
-    registers.rax = i64::from(-(errno as i32)).cast_unsigned();
-    request(libc::PTRACE_SETREGS, tid, 0, (&raw mut registers).cast()).map(drop)
+    Ok(unsafe { registers.assume_init() })
 }
 
 #[inline]

@@ -1,5 +1,6 @@
 //! Traces a tree of processes and threads to its end.
 
+use crate::call_info::Source;
 use crate::counts::Counts;
 use crate::escapes::Escapes;
 use crate::machine::{Phase, Policy, Restart, Tally, is_exec};
@@ -208,6 +209,7 @@ const SIGSTOP: i32 = 19;
 /// A tracer of a process, its threads and its children.
 pub(crate) struct Tracer<'s, L> {
     policy: Policy,
+    source: Source,
     events: Events<'s>,
     pub(crate) counts: Counts,
     pub(crate) tracees: Tracees,
@@ -239,6 +241,7 @@ impl<'s, L: Observer> Tracer<'s, L> {
     ) -> Result<Self, Error> {
         Ok(Self {
             policy,
+            source: Source::default(),
             events,
             counts: Counts::default(),
             tracees: Tracees::default(),
@@ -309,9 +312,10 @@ impl<'s, L: Observer> Tracer<'s, L> {
         let mut info = None;
         let restart = match stop {
             Stop::Syscall | Stop::Seccomp => {
-                info = stopped
-                    .syscall_info()
-                    .map_err(|errno| failed(tid, "PTRACE_GET_SYSCALL_INFO", errno))?;
+                info = self
+                    .source
+                    .read(&stopped, stop, tracee)
+                    .map_err(|(operation, errno)| failed(tid, operation, errno))?;
                 match info {
                     Some(info) => on_call(
                         tracee,
@@ -475,9 +479,6 @@ impl Error {
                 "allow ptrace(2): see kernel.yama.ptrace_scope (3 forbids it), and in a container use \
                  --cap-add SYS_PTRACE or a seccomp profile that has ptrace"
             }
-            Self::Request {
-                errno: Errno::EIO, ..
-            } => "run Linux 5.3 or later, which has PTRACE_GET_SYSCALL_INFO",
             Self::Launch(LaunchError::Child {
                 step: Step::Filter | Step::NoNewPrivs,
                 ..

@@ -6,6 +6,7 @@
 //! on recorded sequences.
 
 pub mod attach;
+pub mod call_info;
 pub mod counts;
 pub mod dump;
 mod escapes;

@@ -3,10 +3,12 @@
 //! Linux 3.5 to 4.7 ran the filter before the syscall-enter-stop, 4.8 and later
 //! run it after (commit 93e35efb8de4, "x86/ptrace: run seccomp after ptrace").
 
+use crate::call_info::Source;
 use crate::event_loop::{Error, TRACE_DATA};
 use crate::machine::Restart;
 use crate::stop::{Report, Stop, classify};
 use crate::stopped::Stopped;
+use crate::tracees::Tracee;
 use harness_sys::launcher::{Start, spawn_probe};
 use harness_sys::ptrace::{self, Options};
 use harness_sys::seccomp::SockFilter;
@@ -42,33 +44,32 @@ pub fn probe() -> Result<StopOrder, Error> {
     if let Some(order) = ORDER.get() {
         return Ok(*order);
     }
-    let stops = observe(Start::Filtered(&trace_getppid()))?;
+    let (stops, _) = observe(Start::Filtered(&trace_getppid()))?;
     let order = order_of(&stops).ok_or(Error::NoSeccompStop)?;
     Ok(*ORDER.get_or_init(|| order))
 }
 
-/// Finds out whether calls can be traced, and their arguments read, with a
-/// child that makes one.
+/// Finds out whether calls can be traced, and how their numbers and arguments
+/// are read, with a child that makes one.
 ///
 /// The calling process must have a single thread.
 ///
 /// # Errors
 /// [`Error`], where tracing cannot be had here.
-pub fn probe_ptrace() -> Result<(), Error> {
-    observe(Start::Traced).map(drop)
+pub fn probe_ptrace() -> Result<Source, Error> {
+    observe(Start::Traced).map(|(_, source)| source)
 }
 
-/// The stops of a child under `PTRACE_SYSCALL`.
-fn observe(start: Start<'_>) -> Result<Vec<Stop>, Error> {
+/// The stops of a child under `PTRACE_SYSCALL`, and where its calls were read from.
+fn observe(start: Start<'_>) -> Result<(Vec<Stop>, Source), Error> {
     let mut child = spawn_probe(start)?;
     let tid = child.tid();
-    let request = |operation| {
-        move |errno| Error::Request {
-            tid,
-            operation,
-            errno,
-        }
+    let failed = |(operation, errno)| Error::Request {
+        tid,
+        operation,
+        errno,
     };
+    let mut source = Source::default();
     let attached = ptrace::seize(tid, Options::WHOLE_TREE.with_seccomp_stops());
     if let Err(errno) = attached {
         child.abandon();
@@ -90,9 +91,8 @@ fn observe(start: Start<'_>) -> Result<Vec<Stop>, Error> {
             stops.push(stop);
         }
         if stop == Stop::Syscall {
-            stopped
-                .syscall_info()
-                .map_err(request("PTRACE_GET_SYSCALL_INFO"))?;
+            let read = source.read(&stopped, stop, &Tracee::default());
+            read.map_err(failed)?;
         }
         marked |= matches!(stop, Stop::Signal(_));
         let restart = if marked {
@@ -102,10 +102,10 @@ fn observe(start: Start<'_>) -> Result<Vec<Stop>, Error> {
         };
         stopped
             .restart(restart)
-            .map_err(request("PTRACE_SYSCALL"))?;
+            .map_err(|errno| failed(("PTRACE_SYSCALL", errno)))?;
     }
     child.report()?;
-    Ok(stops)
+    Ok((stops, source))
 }
 
 fn order_of(stops: &[Stop]) -> Option<StopOrder> {

@@ -41,6 +41,16 @@ impl Stopped {
         alive(ptrace::syscall_info(self.0))
     }
 
+    /// What it is doing as far as its registers tell; `None` if it is dying.
+    pub(crate) fn registers(&self) -> Request<ptrace::Registers> {
+        alive(ptrace::registers(self.0))
+    }
+
+    /// Two bytes of its code; `None` where there is none at this address, or it is dying.
+    pub(crate) fn code(&self, address: u64) -> Option<[u8; 2]> {
+        ptrace::memory(self.0, address).ok()
+    }
+
     /// The message of its event stop; `None` if it is dying.
     pub(crate) fn event_message(&self) -> Request<u64> {
         alive(ptrace::event_message(self.0))

@@ -226,6 +226,7 @@ pub(crate) fn record(plan: Plan, samples: &[Sample]) -> Record {
             euid: 0,
             cap_sys_admin: true,
             seccomp_stop_order: Some("after-enter".into()),
+            call_source: Some("syscall-info".into()),
             load_average: Some(0.25),
         },
         plan,
