@@ -6,10 +6,11 @@
 //! precision hyperfine FILE SECONDS PERCENT    what --export-json wrote of two commands
 //! ```
 //!
-//! SECONDS is how long the whole measurement took. Prints `runs,seconds,ratio`:
-//! the fewest runs of each whose interval is within ±PERCENT, how long those
-//! take, what the measurement takes besides its runs included, and the ratio
-//! then; `,,` and the last ratio where all of them do not suffice.
+//! SECONDS is how long the whole measurement took. Prints
+//! `runs,seconds,ratio,low,high,all`: the fewest runs of each whose interval is
+//! within ±PERCENT, how long those take, what the measurement takes besides its
+//! runs included, the ratio then with its interval, and the ratio of all runs;
+//! but for the last it prints nothing where all of them do not suffice.
 
 use harness_record::{RecordDirectory, Sample};
 use harness_stats::hodges_lehmann;
@@ -73,14 +74,18 @@ fn report(
     let limit = (percent / 100.0).ln_1p();
     let enough = (FEWEST..=most).find_map(|count| {
         let found = interval(runs, count)?;
-        (found.half_width <= limit).then_some((count, found.estimate))
+        (found.half_width <= limit).then_some((count, found))
     });
-    if let Some((count, ratio)) = enough {
+    let all = interval(runs, most).map_or(f64::NAN, |found| found.estimate.exp());
+    if let Some((count, found)) = enough {
         let took = seconds(count) + besides;
-        println!("{count},{took:.1},{:.3}", ratio.exp());
+        let [ratio, low, high] = [0.0, -1.0, 1.0].map(|side: f64| {
+            let limit = side.mul_add(found.half_width, found.estimate);
+            limit.exp()
+        });
+        println!("{count},{took:.1},{ratio:.3},{low:.3},{high:.3},{all:.3}");
     } else {
-        let last = interval(runs, most).map_or(f64::NAN, |found| found.estimate.exp());
-        println!(",,{last:.3}");
+        println!(",,,,,{all:.3}");
     }
     Ok(())
 }
