@@ -50,15 +50,20 @@ pub(crate) fn read(path: &Path) -> Result<Vec<u8>, Error> {
     if !metadata.is_file() {
         return Err(Error::NotRegular { path: path.into() });
     }
+    let too_long = || Error::TooLong {
+        path: path.into(),
+        mebibytes: MOST_BYTES >> 20,
+    };
+    if metadata.len() > MOST_BYTES {
+        return Err(too_long());
+    }
     let mut bytes = Vec::new();
+    // It may grow meanwhile, and files of /proc have no length.
     File::open(path)
         .and_then(|file| file.take(MOST_BYTES + 1).read_to_end(&mut bytes))
         .map_err(Error::io("read", path))?;
     if bytes.len() as u64 > MOST_BYTES {
-        return Err(Error::TooLong {
-            path: path.into(),
-            mebibytes: MOST_BYTES >> 20,
-        });
+        return Err(too_long());
     }
     Ok(bytes)
 }
