@@ -38,3 +38,18 @@ pub fn poll() -> Result<Option<(Tid, i32)>, Errno> {
     let tid = unsafe { libc::wait4(-1, &raw mut status, options, std::ptr::null_mut()) };
     Errno::result(tid).map(|tid| (tid != 0).then_some((Tid(tid), status)))
 }
+
+/// Takes the status of one child or tracee, if it has one to report, without
+/// waiting. Unlike [`any`] and [`poll`], which walk all of them, it finds this
+/// one by its id (kernel/exit.c, `do_wait_pid`, Linux 5.13).
+///
+/// # Errors
+/// `ECHILD` where `tid` is none of ours.
+#[inline]
+pub fn poll_one(tid: Tid) -> Result<Option<i32>, Errno> {
+    let mut status = 0;
+    let options = libc::__WALL | libc::WNOHANG;
+    // SAFETY: `status` is a live, writable int; a null rusage is allowed.
+    let reported = unsafe { libc::wait4(tid.0, &raw mut status, options, std::ptr::null_mut()) };
+    Errno::result(reported).map(|reported| (reported != 0).then_some(status))
+}

@@ -241,7 +241,7 @@ impl Watcher<'_> {
                 Ok(()) => {
                     self.seized.insert(tid);
                     // Known from now on, so that it is detached whatever happens.
-                    self.tracer.tracees.adopt(tid);
+                    self.tracer.adopt(tid);
                     if ptrace::interrupt(tid).is_ok() {
                         self.pending.insert(tid);
                     }
@@ -276,7 +276,7 @@ impl Watcher<'_> {
     /// none at a tick.
     #[inline]
     fn next_report(&mut self) -> Result<Option<Tid>, AttachError> {
-        match wait::any() {
+        match self.tracer.waiting.next() {
             Ok((tid, status)) => {
                 self.tracer.on_report(tid, classify(status))?;
                 self.ended = self.tracer.end.is_some();

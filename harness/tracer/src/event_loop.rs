@@ -8,6 +8,7 @@ use crate::observer::{Nobody, Observer, Seen};
 use crate::stop::{Report, Stop, classify};
 use crate::stopped::Stopped;
 use crate::tracees::{InFlight, Tracee, Tracees};
+use crate::waiting::Waiting;
 use harness_sys::launcher::{LaunchError, LaunchReport, Launched, Step};
 use harness_sys::ptrace::{self, Options, SyscallInfo};
 use harness_sys::{Errno, Tid, process, wait};
@@ -154,7 +155,7 @@ fn observed(
         return Err(Error::Vanished(root));
     };
     let mut tracer = Tracer::new(policy, events, root, log)?;
-    tracer.tracees.adopt(root);
+    tracer.adopt(root);
     let first = Phase::default().abandon(policy);
     let started = Instant::now();
     tracer.log.started(started)?;
@@ -213,6 +214,7 @@ pub(crate) struct Tracer<'s, L> {
     events: Events<'s>,
     pub(crate) counts: Counts,
     pub(crate) tracees: Tracees,
+    pub(crate) waiting: Waiting,
     escapes: Escapes,
     /// Whether the first process was there before the tracer: it may then have
     /// children that nobody traces, so what escaped cannot be said.
@@ -245,6 +247,7 @@ impl<'s, L: Observer> Tracer<'s, L> {
             events,
             counts: Counts::default(),
             tracees: Tracees::default(),
+            waiting: Waiting::default(),
             escapes: Escapes::default(),
             attached: false,
             root,
@@ -255,10 +258,16 @@ impl<'s, L: Observer> Tracer<'s, L> {
         })
     }
 
+    /// A tracee that is known before its first stop.
+    pub(crate) fn adopt(&mut self, tid: Tid) {
+        self.tracees.adopt(tid);
+        self.waiting.add(tid);
+    }
+
     /// Handles every report until there is neither tracee nor child left.
     fn run(&mut self) -> Result<(), Error> {
         loop {
-            match wait::any() {
+            match self.waiting.next() {
                 Ok((tid, status)) => self.on_report(tid, classify(status))?,
                 Err(Errno::EINTR) => {}
                 Err(Errno::ECHILD) => return Ok(()),
@@ -286,6 +295,7 @@ impl<'s, L: Observer> Tracer<'s, L> {
         }
         self.escapes.ended(tid, end, &self.tracees);
         self.tracees.end(tid);
+        self.waiting.remove(tid);
         Ok(())
     }
 
@@ -307,6 +317,7 @@ impl<'s, L: Observer> Tracer<'s, L> {
         let (tracee, new) = self.tracees.adopt(tid);
         if new {
             self.escapes.adopted(tid);
+            self.waiting.add(tid);
         }
         let in_flight = tracee.call;
         let mut info = None;
@@ -379,6 +390,8 @@ impl<'s, L: Observer> Tracer<'s, L> {
         let former = event_task(leader, stopped)?;
         if let Some(former) = former.filter(|&former| former != leader) {
             self.tracees.succeed(leader, former);
+            self.waiting.remove(former);
+            self.waiting.add(leader);
         }
         Ok(former)
     }

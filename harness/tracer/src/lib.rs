@@ -21,5 +21,6 @@ pub mod stop;
 mod stopped;
 mod tracees;
 pub mod trial;
+mod waiting;
 
 pub use event_loop::{End, Error, Events, Outcome, TRACE_DATA, trace};
