@@ -450,6 +450,39 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
             ..USUAL
         },
         Scenario {
+            name: "thread_calls",
+            program: "thread_calls",
+            arguments: &["50", "100"],
+            short: "execve,exit_group,getppid",
+            output: Output::Is("50 threads, 100 calls each\n"),
+            story: "a: execve( exec execve=0 exit_group( exit0 ~ clone*50
+                    others: stop*50 getppid(*5000 getppid)*5000 exit0*50",
+            ..USUAL
+        },
+        Scenario {
+            name: "many_thread_calls",
+            program: "thread_calls",
+            arguments: &["200", "1000"],
+            short: "execve,exit_group,getppid",
+            long: "execve,exit_group,getppid,%desc",
+            output: Output::Is("200 threads, 1000 calls each\n"),
+            story: "a: execve( exec execve=0 exit_group( exit0 ~ clone*200
+                    others: stop*200 getppid(*200000 getppid)*200000 exit0*200",
+            ignored: true,
+            ..USUAL
+        },
+        Scenario {
+            name: "crowded_out",
+            program: "crowded_out",
+            arguments: &["6"],
+            short: "execve,exit_group,getppid",
+            long: "execve,exit_group,getppid,%process",
+            output: Output::Is("not crowded out\n"),
+            story: "a: execve( exec execve=0 exit_group( exit0 ~ clone*6 fork getppid(*100 getppid)*100 sig17?
+                    others: stop*7 getppid(* getppid)* exit_group(*1 exit4*1 exit0*6 sig17*",
+            ..USUAL
+        },
+        Scenario {
             name: "processes",
             program: "processes",
             arguments: &["100", "400"],
