@@ -1,6 +1,6 @@
 //! Signals this process takes as events instead of dying from them.
 
-use crate::{Errno, process};
+use crate::{Errno, Tid, process};
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use std::os::fd::{AsFd, BorrowedFd};
@@ -92,6 +92,42 @@ impl Kin {
                 }
             }
         }
+    }
+}
+
+/// SIGCHLD as a message of whom it is about. One that comes while another is
+/// pending is lost (signal(7), "Queueing and delivery semantics").
+#[derive(Debug)]
+pub struct ChildSignals(SigSet);
+
+impl ChildSignals {
+    /// Blocks SIGCHLD for as long as the process lives.
+    ///
+    /// # Errors
+    /// None with these arguments.
+    pub fn block() -> Result<Self, Errno> {
+        let mut set = SigSet::empty();
+        set.add(Signal::SIGCHLD);
+        set.thread_block()?;
+        Ok(Self(set))
+    }
+
+    /// Waits for one (sigwaitinfo(2)), and returns the thread that stopped or
+    /// ended.
+    ///
+    /// # Errors
+    /// `EINTR`: stopped and resumed meanwhile.
+    #[inline]
+    pub fn wait(&self) -> Result<Tid, Errno> {
+        let mut info = std::mem::MaybeUninit::<libc::siginfo_t>::zeroed();
+        // SAFETY: a live set, and room for the information.
+        let number = unsafe { libc::sigwaitinfo(self.0.as_ref(), info.as_mut_ptr()) };
+        Errno::result(number)?;
+        // SAFETY: all-zero bytes are a valid value of this plain C struct, and
+        // the kernel has filled it in.
+        let info = unsafe { info.assume_init() };
+        // SAFETY: SIGCHLD has the field, and one sent by kill(2) too.
+        Ok(Tid(unsafe { info.si_pid() }))
     }
 }
 
