@@ -39,6 +39,12 @@ pub(crate) fn foreign(set: &TraceSet) -> Decision {
     }
 }
 
+/// Whether every number of these intervals fares as those of foreign architectures do, so that the architecture need not
+/// be told from them.
+pub(crate) fn as_foreign(set: &TraceSet, parts: &[Interval]) -> bool {
+    matches!(parts, [only] if only.decision == foreign(set))
+}
+
 /// Maximal intervals over all numbers of `abi`'s architecture.
 pub(crate) fn intervals(set: &TraceSet, options: &Options, abi: Abi) -> Vec<Interval> {
     let mut intervals: Vec<Interval> = Vec::new();

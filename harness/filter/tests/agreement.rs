@@ -119,6 +119,23 @@ fn programs_decide_as_the_reference_on_the_published_sets() {
     }
 }
 
+/// The compilers whose programs are as short as they can be made; the others have the shapes of their models.
+#[test]
+fn no_test_goes_the_same_way_whatever_it_finds() {
+    for name in ["tree", "optimal"] {
+        let compiler = find(name).expect("registered");
+        for text in SETS {
+            for options in every_option() {
+                let program = compiler.compile(&set(text), &options).expect("compiles");
+                for insn in program.instructions() {
+                    let idle = insn.condition().is_some() && insn.jt == insn.jf;
+                    assert!(!idle, "{name} '{text}' {options:?}: {insn:?}");
+                }
+            }
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 1000, failure_persistence: None, ..ProptestConfig::default() })]
 

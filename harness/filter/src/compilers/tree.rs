@@ -1,10 +1,12 @@
 //! A balanced binary search over runs of numbers that fare alike, by opcodes that the kernel's emulator knows.
 
 use harness_cbpf::{Builder, Target};
-use harness_syscalls::TraceSet;
+use harness_syscalls::{Abi, TraceSet};
 
 use crate::Compiler;
-use crate::interval::{Ends, Interval, Leaves, architectures, foreign, intervals, search};
+use crate::interval::{
+    Ends, Interval, Leaves, architectures, as_foreign, foreign, intervals, search,
+};
 use crate::options::Options;
 
 pub(crate) struct Tree;
@@ -20,34 +22,42 @@ impl Compiler for Tree {
 
     fn emit(&self, set: &TraceSet, options: &Options, builder: &mut Builder) {
         let leaves = Leaves::new(builder);
-        let foreign = foreign(set);
-        let abis = architectures(options.arch);
-        let parts: Vec<Vec<Interval>> = abis
+        // An architecture that fares as foreign ones do needs no test.
+        let tested: Vec<(Abi, Vec<Interval>)> = architectures(options.arch)
             .iter()
-            .map(|&abi| intervals(set, options, abi))
+            .map(|&abi| (abi, intervals(set, options, abi)))
+            .filter(|(_, parts)| !as_foreign(set, parts))
             .collect();
-        let searches: Vec<_> = abis.iter().map(|_| builder.label()).collect();
-        builder.ld_arch();
-        for (at, (abi, parts)) in abis.iter().zip(&parts).enumerate() {
-            let other = if at + 1 == abis.len() {
-                leaves.label(foreign).into()
+        let otherwise = foreign(set);
+        if !tested.is_empty() {
+            builder.ld_arch();
+        }
+        let mut searches = Vec::new();
+        for (at, (abi, parts)) in tested.iter().enumerate() {
+            let other = if at + 1 == tested.len() {
+                leaves.label(otherwise).into()
             } else {
                 Target::Next
             };
-            let own = match parts.as_slice() {
-                [only] => leaves.label(only.decision),
-                _ => searches[at],
+            let own = if let [only] = parts.as_slice() {
+                leaves.label(only.decision)
+            } else {
+                let label = builder.label();
+                searches.push((label, parts));
+                label
             };
             builder.jeq(abi.audit_arch(), own, other);
         }
-        for (parts, &label) in parts.iter().zip(&searches) {
-            if parts.len() > 1 {
-                builder.bind(label).ld_nr();
-                search(parts, Ends::Balanced, &leaves, builder);
-            }
+        for (label, parts) in searches {
+            builder.bind(label).ld_nr();
+            search(parts, Ends::Balanced, &leaves, builder);
         }
         let used = |decision| {
-            decision == foreign || parts.iter().flatten().any(|part| part.decision == decision)
+            decision == otherwise
+                || tested
+                    .iter()
+                    .flat_map(|(_, parts)| parts)
+                    .any(|part| part.decision == decision)
         };
         leaves.write(set, options, used, builder);
     }
