@@ -11,13 +11,23 @@ fn input_that_is_no_filter_is_an_error_with_its_place() {
     let far = "jeq #1, end\n".to_owned() + &"ld [0]\n".repeat(256) + "end: ret #0\n";
     let mut unknown = b"\x20\0\0\0\x04\0\0\0".to_vec();
     unknown.extend(b"\xff\x7f\0\0\0\0\0\0");
-    let files: [(&str, &[u8], &[&str]); 22] = [
+    let files: [(&str, &[u8], &[&str]); 24] = [
         (
             "odd.raw",
             b"\x06\0\0\0\0\0\xff\x7f\x06\0\0",
             &["11 bytes", "truncated"],
         ),
         ("one.raw", b"\0", &["truncated"]),
+        (
+            "sparc.raw",
+            b"\0\x20\0\0\0\0\0\x04\0\x06\0\0\0\0\0\0",
+            &["big-endian", "swap"],
+        ),
+        (
+            "notepad.txt",
+            b"\xef\xbb\xbfret #0",
+            &["byte order mark", "UTF-8 without"],
+        ),
         (
             "opcode.raw",
             &unknown,

@@ -12,15 +12,18 @@ pub const INSTRUCTION_SIZE: usize = 8;
 pub enum RawError {
     /// The length is no multiple of [`INSTRUCTION_SIZE`].
     #[error(
-        "{length} bytes are {} instructions of {INSTRUCTION_SIZE} bytes and {} bytes more: the file is truncated, \
-         or no array of sock_filter",
-        length / INSTRUCTION_SIZE,
-        length % INSTRUCTION_SIZE
+        "{length} bytes are no multiple of {INSTRUCTION_SIZE}, the size of an instruction: the file is truncated, \
+         or no array of sock_filter"
     )]
     Truncated {
         /// How many bytes there are.
         length: usize,
     },
+    /// The instructions are laid out as on a big-endian machine.
+    #[error(
+        "these are instructions of a big-endian machine: little-endian ones are read, so swap the bytes of code and of k"
+    )]
+    BigEndian,
     /// The kernel would refuse the program.
     #[error(transparent)]
     Check(#[from] CheckError),
@@ -29,6 +32,12 @@ pub enum RawError {
 /// Why a file's contents are no program.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ReadError {
+    /// It is text behind a byte order mark, or in UTF-16.
+    #[error("it begins with a byte order mark ({encoding}): save it as UTF-8 without one")]
+    ByteOrderMark {
+        /// What the mark says.
+        encoding: &'static str,
+    },
     /// It is text.
     #[error(transparent)]
     Text(#[from] AssembleError),
@@ -42,7 +51,7 @@ impl Program {
     ///
     /// # Errors
     ///
-    /// A length that is no multiple of 8, or a program that the kernel would refuse.
+    /// A length that is no multiple of 8, a program that the kernel would refuse, or one of a big-endian machine.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, RawError> {
         let (chunks, rest) = bytes.as_chunks::<INSTRUCTION_SIZE>();
         if !rest.is_empty() {
@@ -50,7 +59,7 @@ impl Program {
                 length: bytes.len(),
             });
         }
-        let instructions = chunks
+        let instructions: Vec<Insn> = chunks
             .iter()
             .map(|&[code_low, code_high, jt, jf, k @ ..]| Insn {
                 code: u16::from_le_bytes([code_low, code_high]),
@@ -59,7 +68,16 @@ impl Program {
                 k: u32::from_le_bytes(k),
             })
             .collect();
-        Ok(Self::new(instructions)?)
+        let swapped = |insn: &Insn| Insn {
+            code: insn.code.swap_bytes(),
+            k: insn.k.swap_bytes(),
+            ..*insn
+        };
+        let big_endian = || instructions.iter().map(swapped).collect();
+        match Self::new(instructions.clone()) {
+            Err(_) if Self::new(big_endian()).is_ok() => Err(RawError::BigEndian),
+            checked => Ok(checked?),
+        }
     }
 
     /// The array of `struct sock_filter`, little-endian.
@@ -82,6 +100,15 @@ impl Program {
     ///
     /// Those of the one or the other.
     pub fn from_file_contents(contents: &[u8]) -> Result<Self, ReadError> {
+        const MARKS: [(&[u8], &str); 3] = [
+            (b"\xef\xbb\xbf", "UTF-8"),
+            (b"\xff\xfe", "UTF-16, little-endian"),
+            (b"\xfe\xff", "UTF-16, big-endian"),
+        ];
+        // No instruction begins so: no opcode has bits of its upper byte set.
+        if let Some(&(_, encoding)) = MARKS.iter().find(|(mark, _)| contents.starts_with(mark)) {
+            return Err(ReadError::ByteOrderMark { encoding });
+        }
         match str::from_utf8(contents) {
             Ok(text) if !contents.contains(&0) => Ok(assemble(text)?),
             _ => Ok(Self::from_bytes(contents)?),
@@ -124,6 +151,24 @@ mod tests {
         );
         let no_return = Program::from_bytes(&BYTES[..8]);
         assert!(matches!(no_return, Err(RawError::Check(_))));
+    }
+
+    #[test]
+    fn other_layouts_of_bytes_and_text_are_told() {
+        let mut swapped = BYTES;
+        for insn in swapped.chunks_mut(8) {
+            insn[..2].reverse();
+            insn[4..].reverse();
+        }
+        let big_endian = Err(ReadError::Raw(RawError::BigEndian));
+        assert_eq!(Program::from_file_contents(&swapped), big_endian);
+        for contents in [&b"\xef\xbb\xbfret #0"[..], b"\xff\xfer\0", b"\xfe\xff\0r"] {
+            let error = Program::from_file_contents(contents);
+            assert!(
+                matches!(error, Err(ReadError::ByteOrderMark { .. })),
+                "{error:?}"
+            );
+        }
     }
 
     #[test]

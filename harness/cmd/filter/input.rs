@@ -34,6 +34,7 @@ pub(super) struct Named {
     pub(super) program: Program,
     /// `optimal for connect, table current`, or the file.
     pub(super) name: String,
+    pub(super) from_file: bool,
 }
 
 pub(super) fn compiler_names() -> PossibleValuesParser {
@@ -50,6 +51,7 @@ impl Source {
             return Ok(Named {
                 program: program(path)?,
                 name: file_name(path),
+                from_file: true,
             });
         }
         self.compilation.check_compiler(&self.compiler)?;
@@ -64,6 +66,7 @@ impl Source {
         Ok(Named {
             program,
             name: format!("{} for {set}, table {table}", self.compiler),
+            from_file: false,
         })
     }
 }
@@ -92,6 +95,7 @@ pub(in crate::cmd) fn program(path: &Path) -> anyhow::Result<Program> {
     let program = Program::from_file_contents(&contents);
     program.map_err(|error| {
         let kind = match &error {
+            ReadError::ByteOrderMark { .. } => "text",
             ReadError::Text(_) => "assembler text",
             ReadError::Raw(_) => "sock_filter bytes",
         };

@@ -112,7 +112,7 @@ pub enum AssembleReason {
         found: usize,
     },
     /// A line of numbers has not as many instructions as its first number says.
-    #[error("this says that there are {promised} instructions, and has {found}")]
+    #[error("instructions: this says that there are {promised}, and has {found}")]
     Count {
         /// How many it says.
         promised: usize,
