@@ -13,8 +13,17 @@ use std::path::Path;
 ///
 /// Each side is FILE (bytes or assembler text, as for show), COMPILER:SET, or set:SET for the trace
 /// set itself, without any compiler. A file whose name looks like these is written with ./ before
-/// it. Tried are every number of every ABI, numbers and architectures next to a constant of the
-/// programs, and from these on every call at which a test of either comes out otherwise.
+/// it. Tried are every number of every ABI, numbers next to a constant of the programs or a power of
+/// two, under these architectures and two foreign ones, and from each of these on every call at which
+/// a test of either program comes out otherwise, one word of the call at a time.
+///
+/// 'different' is proved, by the call that is shown: it was run through both sides. 'equal' is proved
+/// for every call that was tried, in particular every number of the tables with arguments of 0. That
+/// all other calls are decided alike follows as far as a program tells calls apart by comparing words
+/// of seccomp_data, after arithmetic with constants, with constants, which was followed; it is no
+/// formal proof. Numbers and architectures that are compared both by order and bit by bit may
+/// differ beyond the tables at places that are next to none of the constants.
+///
 /// Exit code: 0 equal, 1 different, 2 a side cannot be read, 4 undecided: no difference was found,
 /// but a program computes what it compares from several words, or the cases are too many.
 #[derive(Debug, clap::Args)]

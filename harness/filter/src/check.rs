@@ -71,7 +71,7 @@ impl fmt::Display for Counterexample {
 /// Whether two deciders are alike.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Comparison {
-    /// On every call.
+    /// On every call that was tried, and nothing met that would tell others apart; see [`compare`].
     Alike,
     /// Not on this one.
     Different(Counterexample),
@@ -85,6 +85,12 @@ pub enum Comparison {
 /// and in turn.
 ///
 /// Values for which the kernel does the same ([`Action::effect`]) are no difference.
+///
+/// A [`Comparison::Different`] is certain: both sides were run on the call. [`Comparison::Alike`] is certain for every call
+/// that was tried. Of the others it is an argument and no formal proof: every test that a run met was made to come out
+/// both ways on each path to it, where words that do so could be computed back, and arguments that are compared both by
+/// order and bit by bit are undecided. Numbers and architectures compared in both ways are not: beyond the tables only
+/// what is next to a constant or a power of two is tried of them.
 #[must_use]
 pub fn compare(left: Decider<'_>, right: Decider<'_>, table: &Table) -> Comparison {
     if let (Decider::Program(left), Decider::Program(right)) = (left, right)
