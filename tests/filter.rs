@@ -215,6 +215,56 @@ fn the_c_array_compiles_to_the_raw_form() {
     );
 }
 
+/// Beside the numbers of an instruction stand its text and the names in it.
+#[test]
+fn the_c_array_names_what_it_tests_for() {
+    let words = ["--trace", "connect", "--compiler", "tree", "--format", "c"];
+    let array = text(&Harness::new().show(&words));
+    let line = array.lines().find(|line| line.contains("0x0000002a }"));
+    let line = line.expect(&array);
+    let (_, comment) = line.split_once("/*").expect(line);
+    assert!(
+        comment.contains("#42") && comment.ends_with("; connect */"),
+        "{line}"
+    );
+}
+
+/// The machine is that whose architecture a file tests for; what is assumed without one is said.
+#[test]
+fn a_file_is_explained_for_its_machine() {
+    let harness = Harness::new();
+    for (file, contents, abi, assumed) in [
+        (
+            "arm",
+            "ld [4]\njeq #0xc00000b7, a\na: ret #0",
+            "aarch64",
+            false,
+        ),
+        (
+            "pc",
+            "ld [4]\njeq #0x40000003, a\na: ret #0",
+            "x86_64",
+            false,
+        ),
+        ("any", "ret #0", "x86_64", true),
+    ] {
+        harness.write(file, contents.as_bytes());
+        let words = ["filter", "explain", "--format", "csv", "--file", file];
+        let output = harness.output(&words);
+        let (csv, said) = (text(&output.stdout), text(&output.stderr));
+        let first = csv.lines().nth(1).unwrap_or_default();
+        assert!(first.starts_with(&format!("{abi},0,")), "{file}: {first}");
+        assert_eq!(said.contains("explained for"), assumed, "{file}: {said}");
+        assert!(said.is_empty() || said.contains("--arch"), "{said}");
+        let asked = [&words[..], &["--arch", "aarch64"]].concat();
+        let output = harness.output(&asked);
+        let csv = text(&output.stdout);
+        let mut calls = csv.lines().skip(1);
+        assert!(calls.all(|line| line.starts_with("aarch64,")), "{csv}");
+        assert_eq!(text(&output.stderr), "");
+    }
+}
+
 #[test]
 fn a_difference_is_shown_by_a_call_and_the_exit_code() {
     let harness = Harness::new();
@@ -350,9 +400,9 @@ fn calls_are_explained_with_what_keeps_them_from_the_cache() {
     ]);
     assert_eq!(
         csv,
-        "abi,nr,name,action,executed,conditional,cached,reason\n\
-         x86_64,0,read,ALLOW,3,false,true,\n\
-         x86_64,1,write,ERRNO(1),5,true,false,instruction 2 loads argument 0\n"
+        "abi,nr,name,action,executed,conditional,cached,reason,actions,actions_complete\n\
+         x86_64,0,read,ALLOW,3,false,true,,ALLOW,true\n\
+         x86_64,1,write,ERRNO(1),5,true,false,instruction 2 loads argument 0,ERRNO(1) ALLOW,true\n"
     );
     let words = [
         "filter",
@@ -372,9 +422,9 @@ fn calls_are_explained_with_what_keeps_them_from_the_cache() {
         "--only",
         "connect,getppid",
     ]);
-    let x86_64 = "x86_64,42,connect,TRACE,11,false,false,instruction 21 returns TRACE";
-    let getppid = "x86_64,110,getppid,ALLOW,12,false,true,";
-    let x32 = "x32,110,getppid,ALLOW,7,false,false,not in the kernel's bitmap";
+    let x86_64 = "x86_64,42,connect,TRACE,11,false,false,instruction 21 returns TRACE,TRACE,true";
+    let getppid = "x86_64,110,getppid,ALLOW,12,false,true,,ALLOW,true";
+    let x32 = "x32,110,getppid,ALLOW,7,false,false,not in the kernel's bitmap,ALLOW,true";
     for line in [x86_64, getppid, x32] {
         assert!(
             csv.lines().any(|found| found == line),

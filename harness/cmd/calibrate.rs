@@ -10,6 +10,7 @@ use harness_record::{
     Calibration, Fingerprint, Floor, Plan, RecordDirectory, Rules, SCHEMA_VERSION, Sample,
     WorkloadPlan,
 };
+use harness_report::counted;
 use harness_sys::signals::Termination;
 use harness_verdict::floor::{self, Design};
 use harness_verdict::observe::{self, Scope};
@@ -144,9 +145,9 @@ fn noise(
     let observations = observe::ratios(samples, &scope);
     if observations.change.len() < args.blocks as usize {
         bail!(
-            "{} under {mode}: only {} blocks are left after those with stolen time; try again on a quieter host",
+            "{} under {mode}: only {} left after those with stolen time; try again on a quieter host",
             workload.name,
-            observations.change.len()
+            counted(observations.change.len() as u64, "block")
         );
     }
     let noise = with_itself(&observations, args.blocks as usize, args.alpha)?;

@@ -78,9 +78,13 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
             print(filter.program.to_bytes())?;
         }
         ProgramFormat::C => {
+            let table = args.table.get()?;
             let texts: Vec<String> = filters
                 .iter()
-                .map(|filter| output::c_array(&filter.program, &name(filter), Some(filter.index)))
+                .map(|filter| {
+                    let index = Some(filter.index);
+                    output::c_array(&filter.program, &name(filter), index, table)
+                })
                 .collect();
             print(texts.join("\n"))?;
         }

@@ -1,12 +1,12 @@
 //! `harness filter explain`: what a program does with each system call.
 
-use super::input::Source;
+use super::input::{Named, Source};
 use super::options::Numbers;
 use super::output::{self, Cells};
-use crate::cmd::{Exit, Usage, print};
+use crate::cmd::{Exit, Usage, complain, print};
 use harness_cbpf::{Action, Obstacle, Program};
 use harness_filter::{Cache, Explanation};
-use harness_syscalls::{Abi, TraceSet};
+use harness_syscalls::{Abi, Arch, TraceSet};
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
@@ -60,7 +60,8 @@ impl AbiArg {
 enum Format {
     /// For reading, with a summary at the end
     Table,
-    /// abi,nr,name,action,executed,conditional,cached,reason
+    /// abi,nr,name,action,executed,conditional,cached,reason,actions,actions_complete: the actions
+    /// that other arguments can lead to as well, and whether these are all
     Csv,
     /// The same, an object a call
     Json,
@@ -69,10 +70,12 @@ enum Format {
 pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
     let table = args.numbers.table()?;
     let named = args.source.program(&args.numbers)?;
-    let arch = args.numbers.arch();
+    let arch = args.numbers.arch_asked();
+    let arch = arch.unwrap_or_else(|| machine(&named, args.numbers.arch()));
     if !arch.abis().iter().any(|&abi| args.abi.has(abi)) {
-        let text = "the machine that --arch names has no such ABI as --abi names";
-        return Err(Usage(text.to_owned()).into());
+        let name = arch.native_abi();
+        let text = format!("a machine of {name} has no such ABI as --abi names: see --arch");
+        return Err(Usage(text).into());
     }
     let only = args.only.as_deref();
     let only = only.map(|text| TraceSet::parse(text, table)).transpose()?;
@@ -91,14 +94,36 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
             listed(&calls, &named.program, &disassembly).aligned(),
             summary(&named.name, &named.program, &calls)
         ),
-        Format::Csv => columns(&calls, &disassembly).csv(),
+        Format::Csv => columns(&calls, &named.program, &disassembly).csv(),
         Format::Json => {
-            let objects = calls.iter().map(|call| Object::new(call, &disassembly));
+            let object = |call| Object::new(call, &named.program, &disassembly);
+            let objects = calls.iter().map(object);
             output::array(objects)? + "\n"
         }
     };
     print(text)?;
     Ok(Exit::Fine)
+}
+
+/// The machine that a program is for by its tests; what is assumed where they do not tell, it says on standard error.
+fn machine(named: &Named, otherwise: Arch) -> Arch {
+    let machines = harness_filter::machines(&named.program);
+    if let [only] = machines[..] {
+        return only;
+    }
+    let tested = if machines.is_empty() {
+        "no architecture that is known here"
+    } else {
+        "architectures of several machines"
+    };
+    let assumed = otherwise.native_abi();
+    if named.from_file {
+        complain(&format!(
+            "{} tests for {tested}: explained for a machine of {assumed}, --arch names another",
+            named.name
+        ));
+    }
+    otherwise
 }
 
 fn action(call: &Explanation) -> String {
@@ -125,18 +150,27 @@ fn reason(call: &Explanation, text: &str) -> Option<String> {
     })
 }
 
+/// Every action that a call of the number can get, and whether these are all.
+fn reachable(call: &Explanation, program: &Program) -> (Vec<String>, bool) {
+    if !call.conditional {
+        return (vec![Action::effect(call.action_value).to_string()], true);
+    }
+    let (actions, undecided) = harness_filter::actions(program, call.abi, call.nr);
+    let actions = actions.iter().map(Action::to_string);
+    (actions.collect(), undecided.is_none())
+}
+
 /// The action if all arguments are 0, and those with others.
 fn all_actions(call: &Explanation, program: &Program) -> String {
     let mut text = action(call);
     if call.conditional {
         text.push('*');
-        let (actions, undecided) = harness_filter::actions(program, call.abi, call.nr);
-        for other in actions {
-            if other != Action::effect(call.action_value) {
-                let _ = write!(text, " or {other}");
-            }
+        let first = Action::effect(call.action_value).to_string();
+        let (actions, all) = reachable(call, program);
+        for other in actions.iter().filter(|&action| *action != first) {
+            let _ = write!(text, " or {other}");
         }
-        if undecided.is_some() {
+        if !all {
             text.push_str(" or else");
         }
     }
@@ -221,7 +255,7 @@ fn summary(name: &str, program: &Program, calls: &[Explanation]) -> String {
     text
 }
 
-fn columns(calls: &[Explanation], text: &str) -> Cells {
+fn columns(calls: &[Explanation], program: &Program, text: &str) -> Cells {
     let columns = [
         "abi",
         "nr",
@@ -231,8 +265,11 @@ fn columns(calls: &[Explanation], text: &str) -> Cells {
         "conditional",
         "cached",
         "reason",
+        "actions",
+        "actions_complete",
     ];
     let row = |call: &Explanation| {
+        let (actions, complete) = reachable(call, program);
         vec![
             call.abi.to_string(),
             call.nr.to_string(),
@@ -242,6 +279,8 @@ fn columns(calls: &[Explanation], text: &str) -> Cells {
             call.conditional.to_string(),
             (call.cache == Cache::Cached).to_string(),
             reason(call, text).unwrap_or_default(),
+            actions.join(" "),
+            complete.to_string(),
         ]
     };
     Cells {
@@ -262,10 +301,13 @@ struct Object {
     conditional: bool,
     cached: bool,
     reason: Option<String>,
+    actions: Vec<String>,
+    actions_complete: bool,
 }
 
 impl Object {
-    fn new(call: &Explanation, text: &str) -> Self {
+    fn new(call: &Explanation, program: &Program, text: &str) -> Self {
+        let (actions, actions_complete) = reachable(call, program);
         Self {
             abi: call.abi.name(),
             nr: call.nr,
@@ -276,6 +318,8 @@ impl Object {
             conditional: call.conditional,
             cached: call.cache == Cache::Cached,
             reason: reason(call, text),
+            actions,
+            actions_complete,
         }
     }
 }

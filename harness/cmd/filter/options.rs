@@ -45,9 +45,9 @@ pub(super) struct TableArg {
 pub(super) struct Numbers {
     #[command(flatten)]
     table: TableArg,
-    /// Machine that the program is for
-    #[arg(long, value_enum, default_value_t = ArchArg::X86)]
-    arch: ArchArg,
+    /// Machine that the program is for [default: that whose architecture a file tests for, else x86]
+    #[arg(long, value_enum)]
+    arch: Option<ArchArg>,
 }
 
 #[derive(Debug, Clone, Copy, clap::ValueEnum)]
@@ -69,11 +69,17 @@ impl Numbers {
         self.table.get()
     }
 
+    /// The machine asked for, x86 if none is.
     pub(super) fn arch(&self) -> Arch {
-        match self.arch {
+        self.arch_asked().unwrap_or(Arch::X86)
+    }
+
+    /// The machine asked for.
+    pub(super) fn arch_asked(&self) -> Option<Arch> {
+        Some(match self.arch? {
             ArchArg::X86 => Arch::X86,
             ArchArg::Aarch64 => Arch::Aarch64,
-        }
+        })
     }
 }
 

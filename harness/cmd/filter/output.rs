@@ -1,6 +1,7 @@
 //! The forms in which programs and tables are printed.
 
 use harness_cbpf::{Program, disassemble};
+use harness_report::counted;
 use harness_syscalls::Table;
 use serde::Serialize;
 use std::fmt::Write;
@@ -13,7 +14,7 @@ pub(super) enum ProgramFormat {
     Text,
     /// Array of struct sock_filter as bytes, which can be read back
     Raw,
-    /// C array
+    /// C array with the names of system calls
     C,
     /// {"instructions": [{"code", "jt", "jf", "k"}, …]}
     Json,
@@ -28,18 +29,26 @@ pub(super) fn text(program: &Program, name: &str, table: &Table) -> String {
     )
 }
 
-/// A program as a C array called `filter`.
-pub(super) fn c_array(program: &Program, name: &str, index: Option<usize>) -> String {
+/// A program as a C array called `filter`, with what the text says of each instruction.
+pub(super) fn c_array(
+    program: &Program,
+    name: &str,
+    index: Option<usize>,
+    table: &Table,
+) -> String {
     let index = index.map_or_else(String::new, |index| format!("_{index}"));
     let mut text = heading(program, name);
     let _ = writeln!(text, "static const struct sock_filter filter{index}[] = {{");
     let meaning = disassemble(program);
-    for (insn, meaning) in program.instructions().iter().zip(meaning.lines()) {
+    let comments = harness_filter::comments(program, table);
+    let lines = meaning.lines().zip(comments);
+    for (insn, (meaning, comment)) in program.instructions().iter().zip(lines) {
         let numbers = format!(
             "{{ {:#04x}, {:3}, {:3}, {:#010x} }},",
             insn.code, insn.jt, insn.jf, insn.k
         );
-        let _ = writeln!(text, "    {numbers} /* {meaning} */");
+        let comment = comment.map_or_else(String::new, |comment| format!("; {comment}"));
+        let _ = writeln!(text, "    {numbers} /* {meaning}{comment} */");
     }
     text.push_str("};\n");
     text
@@ -92,10 +101,7 @@ fn heading(program: &Program, name: &str) -> String {
 }
 
 pub(super) fn instruction_count(program: &Program) -> String {
-    match program.len() {
-        1 => "1 instruction".to_owned(),
-        length => format!("{length} instructions"),
-    }
+    counted(program.len() as u64, "instruction")
 }
 
 /// A table of cells: aligned text, CSV or Markdown.

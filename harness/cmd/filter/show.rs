@@ -26,7 +26,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
             output::refuse_terminal()?;
             print(program.to_bytes())?;
         }
-        ProgramFormat::C => print(output::c_array(program, name, None))?,
+        ProgramFormat::C => print(output::c_array(program, name, None, args.numbers.table()?))?,
         ProgramFormat::Json => print(format!("{{{}}}\n", output::instructions(program)?))?,
     }
     Ok(Exit::Fine)

@@ -27,7 +27,7 @@ pub use chart::{ChartError, ChartRow, TALK_SETS, as_table, chart, cost};
 pub use check::{Comparison, Counterexample, Decider, compare};
 pub use explain::{Cache, Explanation, actions, explain, explain_call};
 pub use explore::Undecided;
-pub use listing::listing;
+pub use listing::{comments, listing, machines};
 pub use options::{Options, Unknown};
 pub use profile::{Profile, ProfileError, ProfileReason};
 pub use reference::reference;

@@ -1,7 +1,7 @@
 //! A program's text with the names of what its numbers mean.
 
 use harness_cbpf::{Action, Insn, Program, SeccompData, code, disassemble_with, offset};
-use harness_syscalls::{Abi, Table, X32_SYSCALL_BIT};
+use harness_syscalls::{Abi, Arch, Table, X32_SYSCALL_BIT};
 
 /// What is known before an instruction, on every path to it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -37,14 +37,47 @@ impl Known {
 /// from `table`, actions.
 #[must_use]
 pub fn listing(program: &Program, table: &Table) -> String {
+    let comments = comments(program, table);
+    disassemble_with(program, |pc, _| comments[pc].clone())
+}
+
+/// What [`listing`] says of each instruction; `None` where that is nothing.
+#[must_use]
+pub fn comments(program: &Program, table: &Table) -> Vec<Option<String>> {
     let known = flow(program.instructions());
-    let main = main_abi(program.instructions());
-    disassemble_with(program, |pc, insn| {
-        known[pc].map_or_else(
-            || Some("never reached".to_owned()),
-            |known| comment(insn, known, main, table),
-        )
-    })
+    let main = machines(program)
+        .first()
+        .map_or(Abi::NATIVE, |arch| arch.native_abi());
+    let instructions = known.into_iter().zip(program.instructions());
+    instructions
+        .map(|(known, &insn)| {
+            known.map_or_else(
+                || Some("never reached".to_owned()),
+                |known| comment(insn, known, main, table),
+            )
+        })
+        .collect()
+}
+
+/// The machines for which a program is written: those whose architectures it tests for.
+#[must_use]
+pub fn machines(program: &Program) -> Vec<Arch> {
+    let known = flow(program.instructions());
+    let tested: Vec<u32> = known
+        .into_iter()
+        .zip(program.instructions())
+        .filter(|(known, insn)| {
+            let of_architecture =
+                known.is_some_and(|known| known.accumulator == Accumulator::Architecture);
+            of_architecture && insn.condition().is_some()
+        })
+        .map(|(_, insn)| insn.k)
+        .collect();
+    let tests = |abi: &Abi| tested.contains(&abi.audit_arch());
+    [Arch::X86, Arch::Aarch64]
+        .into_iter()
+        .filter(|arch| arch.abis().iter().any(tests))
+        .collect()
 }
 
 /// What is known before each instruction; `None` where no path leads.
@@ -87,14 +120,6 @@ fn flow(instructions: &[Insn]) -> Vec<Option<Known>> {
         }
     }
     known
-}
-
-/// The 64-bit ABI whose architecture the program tests for; this machine's if it tests for none.
-fn main_abi(instructions: &[Insn]) -> Abi {
-    [Abi::X86_64, Abi::Aarch64]
-        .into_iter()
-        .find(|abi| instructions.iter().any(|insn| insn.k == abi.audit_arch()))
-        .unwrap_or(Abi::NATIVE)
 }
 
 fn comment(insn: Insn, known: Known, main: Abi, table: &Table) -> Option<String> {
@@ -143,9 +168,29 @@ fn field(offset: u32) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::listing;
+    use super::{listing, machines};
     use harness_cbpf::assemble;
-    use harness_syscalls::Table;
+    use harness_syscalls::{Arch, Table};
+
+    #[test]
+    fn a_program_is_for_the_machines_that_it_tests_for() {
+        for (text, expected) in [
+            ("ld [4]\njeq #0xc000003e, a\na: ret #0", &[Arch::X86][..]),
+            ("ld [4]\njne #0x40000003, a\na: ret #0", &[Arch::X86]),
+            ("ld [4]\njeq #0xc00000b7, a\na: ret #0", &[Arch::Aarch64]),
+            (
+                "ld [4]\njeq #0xc00000b7, a\njeq #0xc000003e, a\na: ret #0",
+                &[Arch::X86, Arch::Aarch64],
+            ),
+            // A number, an architecture of neither, nothing.
+            ("ld [0]\njeq #0xc000003e, a\na: ret #0", &[]),
+            ("ld [4]\njeq #0x40000028, a\na: ret #0", &[]),
+            ("ret #0", &[]),
+        ] {
+            let program = assemble(text).expect(text);
+            assert_eq!(machines(&program), expected, "{text}");
+        }
+    }
 
     #[test]
     fn comments_say_what_numbers_mean_on_the_path_at_hand() {

@@ -7,7 +7,7 @@
 
 use crate::render::Format;
 use crate::tables::{escaped, printable_lines, push_markdown_table, push_wrapped, terminal_table};
-use crate::units::{UNKNOWN, level_text};
+use crate::units::{UNKNOWN, counted, level_text};
 use harness_record::{Change, Comparison, Error, GateReport, Metric, Verdict};
 
 /// The comparison as text that ends with a line's end. CSV has a row a comparison.
@@ -137,8 +137,8 @@ fn sentences(report: &GateReport) -> Vec<String> {
     sentences.push(declared + ".");
     if report.dropped_blocks > 0 {
         sentences.push(format!(
-            "{} blocks were left out, as more than {} of their CPU time was stolen.",
-            report.dropped_blocks,
+            "Left out: {}, as more than {} of the CPU time was stolen.",
+            counted(report.dropped_blocks.into(), "block"),
             level_text(rules.max_steal)
         ));
     }

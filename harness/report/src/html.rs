@@ -7,6 +7,7 @@
 
 use crate::caption::{command_text, harness_text, kernel_text, machine_text, state_text};
 use crate::plots::Plot;
+use crate::units::counted;
 use crate::view::View;
 use harness_record::{Environment, Record, steers};
 
@@ -117,8 +118,8 @@ fn plan_facts(record: &Record) -> Vec<(String, String)> {
         fact(
             "order",
             &format!(
-                "{} runs; per block a random permutation of the modes, then its reverse",
-                plan.order.len()
+                "{}; per block a random permutation of the modes, then its reverse",
+                counted(plan.order.len() as u64, "run")
             ),
         ),
     ];

@@ -1,7 +1,7 @@
 //! Whether the samples of a mode did what they must, and as the other modes did.
 
 use crate::summary::Group;
-use crate::units::count_text;
+use crate::units::{count_text, counted};
 use harness_record::WorkloadPlan;
 
 /// Traced events per execution that a mode counted.
@@ -64,8 +64,9 @@ pub(crate) fn verify(
         .as_deref()
         .unwrap_or("it records no executions or no time");
     let mut text = format!(
-        "{} of {samples} samples failed, the first: {error}",
-        group.failed.len()
+        "{} of {} failed, the first: {error}",
+        group.failed.len(),
+        counted(samples as u64, "sample")
     );
     if events.0 == Some(false) {
         text = format!("{text}; {}", events.1);

@@ -4,7 +4,7 @@
 use crate::caption::{command_text, pin_text};
 use crate::summary::{LEVEL, MIN_PAIRS, UNTRACED, all_syscalls, overhead_measure};
 use crate::units::{
-    UNKNOWN, count_text, duration_text, level_text, ns_text, per_text, ratio_interval_text,
+    UNKNOWN, count_text, counted, duration_text, level_text, ns_text, per_text, ratio_interval_text,
 };
 use harness_record::{Record, ResultRow, TimeMeasure, WorkloadPlan};
 
@@ -163,9 +163,9 @@ fn notes(record: &Record, workload: &WorkloadPlan) -> Vec<String> {
     for row in measured {
         if let Some(filter) = &row.filter {
             notes.push(format!(
-                "{}: {} instructions {}{}.",
+                "{}: {} {}{}.",
                 row.mode,
-                filter.instructions,
+                counted(filter.instructions.into(), "instruction"),
                 match filter.compiler.as_str() {
                     "file" => "from the file given".to_string(),
                     compiler => format!("by compiler {compiler}"),
@@ -196,7 +196,7 @@ fn samples_text<'a>(rows: impl Iterator<Item = &'a ResultRow>) -> String {
         .collect();
     match counts.first() {
         Some((_, first)) if counts.iter().all(|(_, samples)| samples == first) => {
-            format!("{first} samples a mode")
+            format!("{} a mode", counted((*first).into(), "sample"))
         }
         _ => {
             let each: Vec<_> = counts

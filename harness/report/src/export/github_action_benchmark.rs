@@ -6,7 +6,7 @@
 
 use super::{Entry, ExportFormat, Source, Written, json};
 use crate::caption::{harness_text, kernel_text, parameters_text, pin_text};
-use crate::units::level_text;
+use crate::units::{counted, level_text};
 use harness_record::Record;
 use serde::Serialize;
 
@@ -105,7 +105,7 @@ fn extra(record: &Record, entry: &Entry) -> String {
         parameters_text(entry.workload),
         format!("trace set {}", entry.workload.trace),
         pin_text(entry.workload.pin).to_string(),
-        format!("{} samples", entry.samples.len()),
+        counted(entry.samples.len() as u64, "sample"),
         kernel_text(&record.environment),
         harness_text(&record.harness),
     ]
