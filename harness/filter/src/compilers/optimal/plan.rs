@@ -203,10 +203,17 @@ fn best_root(keys: &[Key], total: f64) -> Option<Root> {
 /// The tests `nr & mask == 0` whose numbers are all decided alike without the architecture. Of numbers beyond the
 /// single ones' bits none passes.
 fn masks(keys: &[Key]) -> Vec<Root> {
+    // Only what foreign architectures decide so too is decided without one, so there is but one such leaf.
+    let mut leaves = keys.iter().map(|key| key.leaf);
+    let Some(leaf) = leaves.find(|leaf| matches!(leaf, Leaf::Decided(_))) else {
+        return Vec::new();
+    };
     let largest = keys.iter().rfind(|key| key.single).map_or(0, |key| key.nr);
     let bits = u32::BITS - largest.leading_zeros();
-    // By number; `None` for one that has been decided on.
-    let mut numbers: Vec<Option<(Leaf, f64)>> = vec![None; 1 << bits];
+    // By a set of bits: whether all numbers without another one end at the leaf, as those that have been decided on may,
+    // and their calls. First of each number alone, then with those that lack one of its bits, bit by bit.
+    let mut alike = vec![true; 1 << bits];
+    let mut calls = vec![0.0; 1 << bits];
     for (at, key) in keys.iter().enumerate() {
         let end = match keys.get(at + 1) {
             _ if key.single => key.nr + 1,
@@ -214,31 +221,24 @@ fn masks(keys: &[Key]) -> Vec<Root> {
             None => u32::MAX,
         };
         for nr in key.nr..end.min(1 << bits) {
-            numbers[nr as usize] = Some((key.leaf, if key.single { key.calls } else { 0.0 }));
+            alike[nr as usize] = key.leaf == leaf;
+            calls[nr as usize] = if key.single { key.calls } else { 0.0 };
         }
     }
-    let high = u32::MAX << bits;
-    let root = |mask: u32| {
-        // Every number whose bits lie within the complement, the largest first.
-        let complement = !high & !mask;
-        let within = std::iter::successors(Some(complement), |&nr| {
-            (nr > 0).then(|| (nr - 1) & complement)
-        });
-        let mut decided = None;
-        let mut calls = 0.0;
-        for (leaf, more) in within.filter_map(|nr| numbers[nr as usize]) {
-            if !matches!(leaf, Leaf::Decided(_)) || *decided.get_or_insert(leaf) != leaf {
-                return None;
-            }
-            calls += more;
+    for bit in (0..bits).map(|bit| 1 << bit) {
+        for set in (0..1 << bits).filter(|set| set & bit != 0) {
+            alike[set] &= alike[set ^ bit];
+            calls[set] += calls[set ^ bit];
         }
-        Some(Root {
-            test: Test::Mask(high | mask),
-            leaf: decided?,
+    }
+    let sets = (0_u32..).zip(alike.into_iter().zip(calls));
+    sets.filter(|(_, (alike, _))| *alike)
+        .map(|(set, (_, calls))| Root {
+            test: Test::Mask(!set),
+            leaf,
             calls,
         })
-    };
-    (1..1 << bits).filter_map(root).collect()
+        .collect()
 }
 
 /// Consecutive numbers with the same leaf.
@@ -304,18 +304,18 @@ impl Runs {
                 if chain.is_some() {
                     chain = self.chain(first, last);
                 }
-                let split = self.calls(first, last) + costs.least_split(first, last);
-                let cost = chain.map_or(split, |chain| split.min(chain.cost));
+                let split = single(self.calls(first, last)) + costs.least_split(first, last);
+                let cost = chain.map_or(split, |chain| split.min(single(chain.cost)));
                 costs.set(first, last, cost);
             }
         }
         let root = self.node(&costs, 0, count - 1);
-        (costs.get(0, count - 1), root)
+        (costs.get(0, count - 1).into(), root)
     }
 
     fn node(&self, costs: &Costs, first: usize, last: usize) -> Node {
         match self.chain(first, last) {
-            Some(chain) if chain.cost <= costs.get(first, last) => {
+            Some(chain) if single(chain.cost) <= costs.get(first, last) => {
                 let end = Node::Leaf(chain.background);
                 let exceptions = chain.exceptions.into_iter().flatten().rev();
                 exceptions.fold(end, |rest, index| Node::Equal {
@@ -384,12 +384,21 @@ impl Runs {
     }
 }
 
+/// A cost in the precision of [`Costs`].
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "seven digits choose a tree as well, and are added twice as fast"
+)]
+fn single(cost: f64) -> f32 {
+    cost as f32
+}
+
 /// The cost of the best tree for every interval of runs, by first and last run.
 struct Costs {
     count: usize,
-    by_first: Vec<f64>,
+    by_first: Vec<f32>,
     /// The same by last and first run, so that sums over splits walk memory in order.
-    by_last: Vec<f64>,
+    by_last: Vec<f32>,
 }
 
 impl Costs {
@@ -401,17 +410,17 @@ impl Costs {
         }
     }
 
-    fn get(&self, first: usize, last: usize) -> f64 {
+    fn get(&self, first: usize, last: usize) -> f32 {
         self.by_first[first * self.count + last]
     }
 
-    fn set(&mut self, first: usize, last: usize, cost: f64) {
+    fn set(&mut self, first: usize, last: usize, cost: f32) {
         self.by_first[first * self.count + last] = cost;
         self.by_last[last * self.count + first] = cost;
     }
 
     /// The costs below and above every split, the first run above it ascending.
-    fn sides(&self, first: usize, last: usize) -> (&[f64], &[f64]) {
+    fn sides(&self, first: usize, last: usize) -> (&[f32], &[f32]) {
         (
             &self.by_first[first * self.count + first..first * self.count + last],
             &self.by_last[last * self.count + first + 1..=last * self.count + last],
@@ -419,17 +428,17 @@ impl Costs {
     }
 
     /// The least cost of both sides of a split; infinite for a single run, which cannot be split.
-    fn least_split(&self, first: usize, last: usize) -> f64 {
+    fn least_split(&self, first: usize, last: usize) -> f32 {
         // Independent minima, which the compiler can keep in vector registers: this is where all the time goes.
         const LANES: usize = 8;
         let (below, above) = self.sides(first, last);
         let (below, below_rest) = below.as_chunks::<LANES>();
         let (above, above_rest) = above.as_chunks::<LANES>();
-        let mut minima = [f64::INFINITY; LANES];
+        let mut minima = [f32::INFINITY; LANES];
         for (below, above) in below.iter().zip(above) {
             for lane in 0..LANES {
                 let cost = below[lane] + above[lane];
-                // f64::min also handles NaN, which keeps it out of vector registers.
+                // f32::min also handles NaN, which keeps it out of vector registers.
                 minima[lane] = if cost < minima[lane] {
                     cost
                 } else {
@@ -441,7 +450,7 @@ impl Costs {
             .iter()
             .zip(above_rest)
             .map(|(below, above)| below + above);
-        rest.chain(minima).fold(f64::INFINITY, f64::min)
+        rest.chain(minima).fold(f32::INFINITY, f32::min)
     }
 
     /// The first run above the best split.
