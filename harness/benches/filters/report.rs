@@ -178,7 +178,7 @@ impl Report {
         put(
             text,
             format_args!(
-                "| it is worse than none on any set | {found} | {} |\n",
+                "| on no set any other executes fewer | {found} | {} |\n",
                 verdict(worse.is_empty())
             ),
         );
