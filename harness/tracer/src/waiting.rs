@@ -14,8 +14,9 @@ use std::collections::VecDeque;
 /// So many that the walk takes longer than a wrong guess now and then.
 const MANY: usize = 32;
 
-/// After a wrong guess the next is made after so many waits for any: wrong ones
-/// cost next to nothing, and who is crowded out is asked even so.
+/// After the first wrong guess one wait for any, after each further one twice as
+/// many, up to this: wrong guesses cost next to nothing, and who is crowded out is
+/// asked even so.
 const SELDOM: u32 = 16;
 
 /// The same among few, where a right guess saves nothing.
@@ -27,8 +28,10 @@ pub(crate) struct Waiting {
     turns: VecDeque<Tid>,
     /// Guesses in a row that were right.
     right: usize,
-    /// Waits for any since the last guess.
+    /// Waits for any that are left until the next guess.
     waits: u32,
+    /// As many as there were before the last guess, if it was wrong.
+    patience: u32,
 }
 
 impl Waiting {
@@ -49,31 +52,36 @@ impl Waiting {
         one: impl FnOnce(Tid) -> Result<Option<i32>, Errno>,
         any: impl FnOnce() -> Result<(Tid, i32), Errno>,
     ) -> Result<(Tid, i32), Errno> {
-        self.waits += 1;
         if self.right >= self.turns.len() {
             // Those that are new have no turn yet.
             self.right = 1;
             return any();
         }
-        let seldom = if self.turns.len() < MANY {
+        if self.waits > 0 {
+            self.waits -= 1;
+            return any();
+        }
+        let Some(tid) = self.turns.pop_front() else {
+            return any();
+        };
+        let answer = one(tid);
+        if answer.is_ok() {
+            self.turns.push_back(tid);
+        }
+        if let Ok(Some(status)) = answer {
+            self.right += 1;
+            self.patience = 0;
+            return Ok((tid, status));
+        }
+        let most = if self.turns.len() < MANY {
             SELDOM_AMONG_FEW
         } else {
             SELDOM
         };
-        if (self.right > 0 || self.waits > seldom)
-            && let Some(tid) = self.turns.pop_front()
-        {
-            self.waits = 0;
-            let answer = one(tid);
-            if answer.is_ok() {
-                self.turns.push_back(tid);
-            }
-            if let Ok(Some(status)) = answer {
-                self.right += 1;
-                return Ok((tid, status));
-            }
-            self.right = 0;
-        }
+        self.right = 0;
+        self.patience = (2 * self.patience).clamp(1, most);
+        // One of them is that which follows.
+        self.waits = self.patience - 1;
         any()
     }
 
@@ -131,7 +139,7 @@ mod tests {
                 waiting.among_others(one, || Ok((NEWEST, 0))) == Ok((Tid(size), 0))
             });
             let size = usize::try_from(size).expect("a number");
-            assert!(found.expect("a turn") <= size * (seldom as usize + 1));
+            assert!(found.expect("a turn") <= size * seldom as usize);
         }
     }
 
@@ -139,7 +147,7 @@ mod tests {
     fn wrong_guesses_are_few() {
         let mut waiting = crowd(100);
         let guesses = Cell::new(0);
-        for _ in 0..17_000 {
+        for _ in 0..16_000 {
             let one = |_| {
                 guesses.set(guesses.get() + 1);
                 Ok(None)
@@ -149,7 +157,7 @@ mod tests {
                 Ok((NEWEST, 7))
             );
         }
-        assert_eq!(guesses.get(), 1000);
+        assert!((1000..=1010).contains(&guesses.get()), "{}", guesses.get());
     }
 
     /// As where it took the id of the leader of its threads.
