@@ -156,6 +156,12 @@ fn attach(harness: &Harness, process: u32, words: &[&str]) -> Command {
     harness.interruptible(&[&["run", "--attach", &process, "--output", "r"], words].concat())
 }
 
+/// Waits until a window is traced: before, the harness attaches once to try.
+fn wait_until_attached(harness: &Harness, tracee: &Tracee) {
+    wait_until("the trial is over", || harness.directory().join("r").exists());
+    wait_until("it is attached to", || tracee.tracer() != 0);
+}
+
 fn report(harness: &Harness) -> Value {
     let path = harness.directory().join("r/attach.json");
     let json = std::fs::read_to_string(path).expect("attach.json");
@@ -370,7 +376,7 @@ fn a_group_stop_outlives_the_tracer() {
     .stderr(Stdio::null())
     .spawn()
     .expect("the harness");
-    wait_until("it is attached to", || tracee.tracer() != 0);
+    wait_until_attached(&harness, &tracee);
     tracee.signal("STOP");
     wait_until("it stops", || stopped(&tracee));
     signal(child.id(), "INT");

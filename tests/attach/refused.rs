@@ -1,7 +1,7 @@
 //! What cannot be attached to, or contradicts itself, is one clear line.
 
 use crate::common::{FAIL, Harness, USAGE, one_clear_line, skipped, wait_until};
-use crate::{Tracee, UNHARMED, attach, field, signal, status};
+use crate::{Tracee, UNHARMED, attach, field, signal, status, wait_until_attached};
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 
@@ -145,7 +145,7 @@ fn a_thread_and_a_traced_process_are_refused() {
         .stderr(Stdio::null())
         .spawn()
         .expect("the harness");
-    wait_until("it is attached to", || tracee.tracer() != 0);
+    wait_until_attached(&harness, &tracee);
     let second = Harness::new();
     let output = attach(&second, tracee.id(), &[])
         .output()

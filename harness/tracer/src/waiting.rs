@@ -20,7 +20,7 @@ const MANY: usize = 32;
 const SELDOM: u32 = 16;
 
 /// The same among few, where a right guess saves nothing.
-const SELDOM_AMONG_FEW: u32 = 256;
+const SELDOM_AMONG_FEW: u32 = 64;
 
 /// The living tracees, in the order in which they are asked.
 #[derive(Debug, Default)]
