@@ -158,7 +158,9 @@ fn attach(harness: &Harness, process: u32, words: &[&str]) -> Command {
 
 /// Waits until a window is traced: before, the harness attaches once to try.
 fn wait_until_attached(harness: &Harness, tracee: &Tracee) {
-    wait_until("the trial is over", || harness.directory().join("r").exists());
+    wait_until("the trial is over", || {
+        harness.directory().join("r").exists()
+    });
     wait_until("it is attached to", || tracee.tracer() != 0);
 }
 
