@@ -472,17 +472,6 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
             ..USUAL
         },
         Scenario {
-            name: "crowded_out",
-            program: "crowded_out",
-            arguments: &["6"],
-            short: "execve,exit_group,getppid",
-            long: "execve,exit_group,getppid,%process",
-            output: Output::Is("not crowded out\n"),
-            story: "a: execve( exec execve=0 exit_group( exit0 ~ clone*6 fork getppid(*100 getppid)*100 sig17?
-                    others: stop*7 getppid(* getppid)* exit_group(*1 exit4*1 exit0*6 sig17*",
-            ..USUAL
-        },
-        Scenario {
             name: "processes",
             program: "processes",
             arguments: &["100", "400"],
