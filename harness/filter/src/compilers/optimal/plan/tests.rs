@@ -78,7 +78,10 @@ fn keys(most: usize) -> impl Strategy<Value = Vec<Key>> {
                 .collect()
         })
         .prop_map(|mut keys: Vec<Key>| {
-            keys.last_mut().expect("two at least").single = false;
+            let last = keys.last_mut().expect("two at least");
+            // As with real tables, what stands for the numbers behind them is not called. A mask may let some of these pass,
+            // and `least` knows only trees where it does not: nobody's calls are to be cheaper for that.
+            (last.single, last.calls) = (false, 0.0);
             keys
         })
 }
@@ -95,8 +98,8 @@ proptest! {
         }
     }
 
-    /// The trees considered are not all there are, but the best of all is little better: in 2,000 cases 0 % at the median,
-    /// 16 % at the 99th percentile, 26 % at most.
+    /// The trees considered are not all there are, but the best of all is little better: in 20,000 cases 0 % at the median,
+    /// 15 % at the 99th percentile, 29 % at most.
     #[test]
     fn no_tree_at_all_is_much_better(keys in keys(9)) {
         let found = total(&best(&keys), &keys);
