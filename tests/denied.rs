@@ -10,6 +10,7 @@ use common::{Harness, PATH, row};
 use harness_sys::launcher::{Launch, Start};
 use harness_sys::seccomp::SockFilter;
 use harness_sys::wait;
+use serde_json::Value;
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{Read, Seek};
@@ -79,6 +80,15 @@ fn under(filter: &[SockFilter], harness: &Harness, words: &[&str]) -> Output {
     }
 }
 
+/// A short measurement under a filter that must succeed, as `run.json` has it.
+fn record_under(filter: &[SockFilter], harness: &Harness, words: &[&str]) -> Value {
+    let short = ["run", "--workload", "getppid", "--operations", "10"];
+    let once = ["--runs", "1", "--format", "json"];
+    let output = under(filter, harness, &[&short[..], &once, words].concat());
+    assert_eq!(output.code, 0, "{}", output.stderr);
+    serde_json::from_str(&output.stdout).expect("JSON")
+}
+
 #[test]
 fn a_mode_asked_for_by_name_that_cannot_run_is_an_error() {
     for (number, mode, parts) in [
@@ -132,22 +142,7 @@ fn a_mode_asked_for_by_name_that_cannot_run_is_an_error() {
 #[test]
 fn all_modes_are_those_that_can_run_and_the_others_are_named() {
     let harness = Harness::new();
-    let words = [
-        "run",
-        "--workload",
-        "getppid",
-        "--operations",
-        "10",
-        "--modes",
-        "all",
-        "--runs",
-        "1",
-        "--format",
-        "json",
-    ];
-    let output = under(&forbid(SECCOMP), &harness, &words);
-    assert_eq!(output.code, 0, "{}", output.stderr);
-    let record = serde_json::from_str(&output.stdout).expect("JSON");
+    let record = record_under(&forbid(SECCOMP), &harness, &["--modes", "all"]);
     for (mode, available) in [
         ("none", true),
         ("ptrace", true),
@@ -194,24 +189,8 @@ fn an_older_kernel_is_traced_by_registers() {
     ] {
         assert!(output.stdout.contains(part), "{part}: {}", output.stdout);
     }
-    let words = [
-        "run",
-        "--workload",
-        "getppid",
-        "--operations",
-        "10",
-        "--modes",
-        "ptrace",
-        "--runs",
-        "1",
-        "--trace",
-        "getppid",
-        "--format",
-        "json",
-    ];
-    let output = under(&before_5_3(), &harness, &words);
-    assert_eq!(output.code, 0, "{}", output.stderr);
-    let record: serde_json::Value = serde_json::from_str(&output.stdout).expect("JSON");
+    let words = ["--modes", "ptrace", "--trace", "getppid"];
+    let record = record_under(&before_5_3(), &harness, &words);
     assert_eq!(record["environment"]["call_source"], "registers");
     let row = row(&record, "getppid", "ptrace");
     assert_eq!(row["traced_events"], 10, "{row}");

@@ -16,6 +16,8 @@ mod libseccomp_peer;
 mod live;
 mod report;
 mod singly;
+#[path = "../tables.rs"]
+mod tables;
 
 use contender::{Contender, contenders};
 use harness_cbpf::{Cacheable, Program, cacheable};
@@ -27,42 +29,14 @@ use harness_sys::probe_calls::Idle;
 use harness_syscalls::{Abi, Arch, Table, TraceSet};
 use live::NO_TRACER;
 use report::{LEVEL, Report, Row, SetRows};
-use std::path::PathBuf;
+use std::process::ExitCode;
 use std::time::Instant;
+use tables::Arguments;
 
 const SEED: u64 = 1;
 
 /// How often a program is compiled a round; the median counts.
 const COMPILATIONS: usize = 5;
-
-/// What the tables take.
-struct Arguments {
-    output: Option<PathBuf>,
-    rounds: usize,
-}
-
-fn arguments(words: Vec<String>) -> Arguments {
-    let mut found = Arguments {
-        output: None,
-        rounds: 21,
-    };
-    let mut words = words.into_iter();
-    while let Some(word) = words.next() {
-        let mut value = || {
-            words
-                .next()
-                .unwrap_or_else(|| panic!("{word} needs a value"))
-        };
-        match word.as_str() {
-            "--output" => found.output = Some(value().into()),
-            "--rounds" => found.rounds = value().parse().expect("--rounds takes a number"),
-            // Cargo's own.
-            "--bench" => {}
-            other => panic!("unknown argument {other}: it takes --output DIR and --rounds N"),
-        }
-    }
-    found
-}
 
 /// A contender's program for one set, and what was measured of it, a value a round.
 struct Case {
@@ -207,27 +181,32 @@ fn floor(text: &str, profile: &Profile) -> f64 {
     instructions as f64 / calls as f64
 }
 
-fn main() {
+fn main() -> ExitCode {
     let processors = affinity::allowed().expect("sched_getaffinity");
     affinity::pin_to(*processors.last().expect("a processor")).expect("sched_setaffinity");
     let words: Vec<String> = std::env::args().skip(1).collect();
     let for_tables = |word: &String| ["--output", "--rounds"].contains(&word.as_str());
     let only_tables = words.iter().any(for_tables);
     if only_tables {
-        return tables(&arguments(words));
+        match Arguments::parse(words, 21) {
+            Ok(arguments) => make_tables(&arguments),
+            Err(wrong) => return tables::misused("filters", &wrong),
+        }
+        return ExitCode::SUCCESS;
     }
     singly::measure();
     // Cargo's word, which is missing where it tests, and no flag of Criterion's.
     if words == ["--bench"] {
         // Fewer rounds, so that all benchmarks together take some minutes.
-        tables(&Arguments {
+        make_tables(&Arguments {
             output: None,
             rounds: 11,
         });
     }
+    ExitCode::SUCCESS
 }
 
-fn tables(arguments: &Arguments) {
+fn make_tables(arguments: &Arguments) {
     if !cfg!(feature = "peer-libseccomp") {
         eprintln!(
             "libseccomp is left out: add --features peer-libseccomp (needs its library, Debian: libseccomp-dev)"

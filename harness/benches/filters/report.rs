@@ -2,6 +2,7 @@
 
 use crate::cache::Cache;
 use crate::chart;
+use crate::tables;
 use harness_stats::Interval;
 use harness_sys::probe_calls::Idle;
 use std::fmt::Write as _;
@@ -460,28 +461,17 @@ fn fields(interval: Option<Interval>) -> String {
     format!("{estimate},{low},{high}")
 }
 
-/// The kernel, the processor and what decides on how filters run.
+/// The machine, and what decides on how filters run.
 fn machine() -> String {
-    let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
-    let kernel = read("/proc/sys/kernel/osrelease");
-    let processor = read("/proc/cpuinfo");
-    let processor = processor
-        .lines()
-        .find_map(|line| line.strip_prefix("model name")?.split_once(": "))
-        .map_or("unknown processor", |(_, name)| name);
-    let (jit, harden) = (
-        read("/proc/sys/net/core/bpf_jit_enable"),
-        read("/proc/sys/net/core/bpf_jit_harden"),
-    );
-    let known = |value: &str| match value.trim() {
-        "" => "unknown".to_owned(),
-        value => value.to_owned(),
+    let setting = |name: &str| {
+        let value = fs::read_to_string(format!("/proc/sys/net/core/{name}"));
+        value.map_or("unknown".to_owned(), |value| value.trim().to_owned())
     };
     format!(
-        "Linux {}, {processor}; `net.core.bpf_jit_enable` {}, `bpf_jit_harden` {}",
-        kernel.trim(),
-        known(&jit),
-        known(&harden),
+        "{}; `net.core.bpf_jit_enable` {}, `bpf_jit_harden` {}",
+        tables::machine(),
+        setting("bpf_jit_enable"),
+        setting("bpf_jit_harden"),
     )
 }
 

@@ -191,9 +191,9 @@ fn all(size: u32, make: fn(u32)) {
     settle();
     let started = Instant::now();
     drop(start);
-    let reads = await_bytes(&mut ready, size);
+    let own = await_bytes(&mut ready, size);
     // A child's: the return of a read(2), a write(2), and the next read(2).
-    let others = 2 * u64::from(size) + reads + 1;
+    let others = 2 * u64::from(size) + own + 1;
     report(started.elapsed(), u64::from(size) * u64::from(each), others);
     drop(ends);
     wait_for_children(size);

@@ -10,6 +10,8 @@
 
 mod chart;
 mod crowd;
+#[path = "../tables.rs"]
+mod tables;
 mod tracer;
 mod waits;
 
@@ -18,8 +20,8 @@ use harness_stats::random::Rng;
 use harness_sys::affinity;
 use std::collections::BTreeMap;
 use std::fmt::Write;
-use std::path::PathBuf;
 use std::process::{Command, ExitCode};
+use tables::Arguments;
 use tracer::{Measured, TRACERS};
 
 /// Processes alive at once.
@@ -64,34 +66,6 @@ fn cases() -> Vec<Case> {
     cases
 }
 
-struct Arguments {
-    output: Option<PathBuf>,
-    rounds: usize,
-}
-
-fn arguments(words: Vec<String>) -> Arguments {
-    let mut found = Arguments {
-        output: None,
-        rounds: 5,
-    };
-    let mut words = words.into_iter();
-    while let Some(word) = words.next() {
-        let mut value = || {
-            words
-                .next()
-                .unwrap_or_else(|| panic!("{word} needs a value"))
-        };
-        match word.as_str() {
-            "--output" => found.output = Some(value().into()),
-            "--rounds" => found.rounds = value().parse().expect("--rounds takes a number"),
-            // Cargo's own.
-            "--bench" => {}
-            _ => panic!("unknown argument {word}: --output DIR, --rounds N"),
-        }
-    }
-    found
-}
-
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
     match words.first().map(String::as_str) {
@@ -99,7 +73,10 @@ fn main() -> ExitCode {
         Some(tracer::WORD) => return tracer::main(&words[1..]),
         _ => {}
     }
-    let arguments = arguments(words);
+    let arguments = match Arguments::parse(words, 5) {
+        Ok(arguments) => arguments,
+        Err(wrong) => return tables::misused("scale", &wrong),
+    };
     let processors = affinity::allowed().expect("sched_getaffinity(2)");
     affinity::pin_to(*processors.last().expect("a processor")).expect("sched_setaffinity(2)");
     let mut cases = cases();
@@ -202,15 +179,11 @@ fn csv(rows: &[Row]) -> String {
 
 /// The tables, with what they are and where they were made.
 fn markdown(rows: &[Row]) -> String {
-    let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
-    let info = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let model = info.lines().find(|line| line.starts_with("model name"));
-    let model = model.and_then(|line| Some(line.split_once(": ")?.1));
     let rounds = rows.iter().map(|row| row.rounds).max().unwrap_or(0);
     let mut text = format!(
         "# What a stop costs by the number of processes
 
-Made by `scripts/scale`, on Linux {}, {}: medians of {rounds} rounds and, in brackets, the least and the most, in ns a stop.
+Made by `scripts/scale`, on {}: medians of {rounds} rounds and, in brackets, the least and the most, in ns a stop.
 Every measurement is a process of its own and comes once a round, in random order; all are bound to one processor.
 
 - `ptrace`, `strace` and the loops stop twice at every call, `seccomp-linear` and `strace --seccomp-bpf` twice at every traced
@@ -223,8 +196,7 @@ Every measurement is a process of its own and comes once a round, in random orde
 - *untraced* is ns a call. *peak* is VmHWM of the tracer.
 
 | calls | N |",
-        release.trim(),
-        model.unwrap_or("CPU of unknown model")
+        tables::machine()
     );
     let tracers: Vec<_> = TRACERS
         .into_iter()
