@@ -3,7 +3,7 @@
 //! The program is that of `seccomp-linear` with each return made ALLOW. So what
 //! separates the two modes is the stops, and what separates this one from
 //! `none` is the filter: its way through the kernel at each call, and its
-//! installation and inheritance.
+//! inheritance. It is installed before the time begins, as where there is a tracer.
 
 use crate::{Error, Filter, Mode, Outcome, Unavailable, seccomp, untraced};
 use harness_cbpf::{Action, Insn, Program, code};

@@ -12,6 +12,9 @@ pub(crate) fn run(launch: &Launch<'_>, start: Start<'_>) -> Result<Outcome, Erro
     let mut child = launch.spawn(start)?;
     let root = child.tid();
     let mut end = None;
+    // As where there is a tracer, the time begins when nothing is left to be done
+    // but execve(2).
+    child.await_ready();
     let started = Instant::now();
     child.release();
     loop {

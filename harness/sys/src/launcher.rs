@@ -175,7 +175,8 @@ impl<'fd> Launch<'fd> {
     /// Returns only if it failed.
     fn execute(&self, arguments: &[*const c_char], environment: &[*const c_char]) -> (Step, Errno) {
         // SAFETY: the program is a C string, both arrays are null-terminated
-        // arrays of pointers to C strings, and all live in `self`.
+        // arrays of pointers to C strings; the strings live in `self`, the
+        // arrays in the caller.
         unsafe {
             libc::execve(
                 self.program.as_ptr(),
@@ -207,6 +208,8 @@ pub struct Launched {
     go: File,
     messages: File,
     program: PathBuf,
+    said: LaunchReport,
+    failed: Option<(Step, Errno)>,
 }
 
 /// What a child that became its program had to do on the way.
@@ -231,6 +234,12 @@ impl Launched {
         while crate::wait::one(tid) == Err(Errno::EINTR) {}
     }
 
+    /// Waits until a child that nobody traces has done all that comes before its
+    /// release, or has failed to, which [`Launched::report`] tells.
+    pub fn await_ready(&mut self) {
+        while !matches!(self.next_message(), None | Some(READY)) {}
+    }
+
     /// Lets the child go on.
     pub fn release(&mut self) {
         // Fails only when the child is dead, which its wait status tells.
@@ -242,32 +251,42 @@ impl Launched {
     /// # Errors
     /// [`LaunchError::Child`].
     pub fn report(mut self) -> Result<LaunchReport, LaunchError> {
-        let mut report = LaunchReport::default();
-        let mut message = [0; 5];
-        while self.messages.read_exact(&mut message).is_ok() {
-            let [step, errno @ ..] = message;
-            if step == NO_NEW_PRIVS_SET {
-                report.no_new_privs = true;
-            } else if let Some(&step) = Step::ALL.iter().find(|&&known| known as u8 == step) {
-                let errno = Errno::from_raw(i32::from_ne_bytes(errno));
-                return Err(LaunchError::Child {
-                    program: self.program,
-                    step,
-                    errno,
-                });
-            }
+        while self.next_message().is_some() {}
+        match self.failed {
+            None => Ok(self.said),
+            Some((step, errno)) => Err(LaunchError::Child {
+                program: self.program,
+                step,
+                errno,
+            }),
         }
-        Ok(report)
+    }
+
+    /// Takes the child's next message into account, and returns its first byte;
+    /// `None` once the child has ended or become its program.
+    fn next_message(&mut self) -> Option<u8> {
+        let mut message = [0; 5];
+        self.messages.read_exact(&mut message).ok()?;
+        let [kind, errno @ ..] = message;
+        if kind == NO_NEW_PRIVS_SET {
+            self.said.no_new_privs = true;
+        } else if let Some(&step) = Step::ALL.iter().find(|&&known| known as u8 == kind) {
+            self.failed = Some((step, Errno::from_raw(i32::from_ne_bytes(errno))));
+        }
+        Some(kind)
     }
 }
 
 const GO: u8 = 1;
 /// Exit code of a child that could not become its program, as in a shell.
 const CANNOT_EXECUTE: i32 = 127;
+// What else than a failed step a message can say.
 const NO_NEW_PRIVS_SET: u8 = 0x80;
+const READY: u8 = 0x81;
 
 /// The child sets itself up, waits for its release, and becomes its program;
-/// a child that nobody traces has nothing left to do between the last two.
+/// a child that nobody traces has nothing left to do between the last two, and
+/// says when it has come there.
 fn fork(
     start: Start<'_>,
     set_up: impl FnOnce() -> Result<(), (Step, Errno)>,
@@ -295,6 +314,8 @@ fn fork(
             go: File::from(go_write),
             messages: File::from(messages_read),
             program: PathBuf::new(),
+            said: LaunchReport::default(),
+            failed: None,
         }),
         Ok(nix::unistd::ForkResult::Child) => {
             drop((go_write, messages_read));
@@ -331,6 +352,9 @@ fn arrange(start: Start<'_>, mut go: File, messages: &mut File) -> Result<(), (S
     let own = nix::unistd::Pid::from_raw(process::own().0);
     if let Start::FilteredUntraced(program) = start {
         install(program, messages)?;
+    }
+    if !start.is_traced() {
+        let _ = messages.write_all(&[READY, 0, 0, 0, 0]);
     }
     let mut byte = [0];
     // End of file: the parent is gone.
