@@ -113,6 +113,17 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
             ..USUAL
         },
         Scenario {
+            name: "exec_beside_busy_leader",
+            program: "exec_beside_busy_leader",
+            arguments: &["20"],
+            short: "execve,exit_group,getppid",
+            output: Output::Is("executed by the leader: yes\n"),
+            end: End::Exited(5),
+            story: "a: execve( exit_group( exit5 ~ clone*20 exec*21 execve=0*21 getppid(* getppid)*
+                    others: stop*20 execve(*20",
+            ..USUAL
+        },
+        Scenario {
             name: "two_execs",
             program: "two_execs",
             arguments: &["12"],

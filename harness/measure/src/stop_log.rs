@@ -79,9 +79,10 @@ impl Observer for Writer {
 
 fn line(seen: &Seen) -> LoggedStop {
     let (restart, inject) = match seen.restart {
-        machine::Restart::Cont(signal) => (Restart::Cont, signal),
-        machine::Restart::Syscall(signal) => (Restart::Syscall, signal),
-        machine::Restart::Listen => (Restart::Listen, 0),
+        None => (None, 0),
+        Some(machine::Restart::Cont(signal)) => (Some(Restart::Cont), signal),
+        Some(machine::Restart::Syscall(signal)) => (Some(Restart::Syscall), signal),
+        Some(machine::Restart::Listen) => (Some(Restart::Listen), 0),
     };
     let signal = match seen.stop {
         Stop::Signal(signal) | Stop::Group(signal) => Some(signal),
@@ -106,7 +107,7 @@ fn line(seen: &Seen) -> LoggedStop {
         signal,
         task: seen.task.map(|task| task.0),
         exit_code: None,
-        restart: Some(restart),
+        restart,
         inject: (inject != 0).then_some(inject),
     }
 }

@@ -105,8 +105,6 @@ pub fn event_message(tid: Tid) -> Result<u64, Errno> {
 /// (`struct ptrace_syscall_info` of `uapi/linux/ptrace.h`, Linux 5.3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SyscallInfo {
-    /// In no syscall.
-    None,
     /// At a syscall-enter-stop.
     Entry(Call),
     /// At a syscall-exit-stop.
@@ -136,13 +134,14 @@ pub struct Call {
     pub arguments: [u64; 6],
 }
 
-/// Reads number and arguments, or the result, of the call a tracee is stopped at.
+/// Reads number and arguments, or the result, of the call a tracee is stopped at;
+/// `None` where it is at another stop.
 ///
 /// # Errors
 /// `ESRCH`: not stopped, or gone; `EIO` before Linux 5.3, where [`registers`] has
 /// to do.
 #[inline]
-pub fn syscall_info(tid: Tid) -> Result<SyscallInfo, Errno> {
+pub fn syscall_info(tid: Tid) -> Result<Option<SyscallInfo>, Errno> {
     let mut info = std::mem::MaybeUninit::<libc::ptrace_syscall_info>::zeroed();
     let size = size_of::<libc::ptrace_syscall_info>();
     request(
@@ -154,7 +153,7 @@ pub fn syscall_info(tid: Tid) -> Result<SyscallInfo, Errno> {
     // SAFETY: all-zero bytes are a valid value of this plain C struct, and the
     // kernel wrote no more than its size.
     let info = unsafe { info.assume_init() };
-    Ok(match info.op {
+    Ok(Some(match info.op {
         libc::PTRACE_SYSCALL_INFO_ENTRY => {
             // SAFETY: `op` says which member of the union the kernel wrote.
             let entry = unsafe { info.u.entry };
@@ -184,8 +183,8 @@ pub fn syscall_info(tid: Tid) -> Result<SyscallInfo, Errno> {
                 data: seccomp.ret_data,
             }
         }
-        _ => SyscallInfo::None,
-    })
+        _ => return Ok(None),
+    }))
 }
 
 /// What the registers of a stopped tracee tell of its call, x86-64.
@@ -222,28 +221,25 @@ pub fn registers(tid: Tid) -> Result<Registers, Errno> {
     })
 }
 
-/// Reads memory of a tracee (process_vm_readv(2), Linux 3.2).
+/// Reads eight bytes of the memory of a stopped tracee (`PTRACE_PEEKDATA`).
+///
+/// process_vm_readv(2) would do the same, but up to Linux 5.6 it sleeps while a
+/// thread of the tracee executes (`mm_access` in `kernel/fork.c` took
+/// `cred_guard_mutex`), and that thread waits until the tracer has seen the other
+/// threads end.
 ///
 /// # Errors
-/// `EFAULT` where it has none at this address, or not so much; `ESRCH`: gone.
-pub fn memory<const N: usize>(tid: Tid, address: u64) -> Result<[u8; N], Errno> {
-    let mut bytes = [0; N];
-    let own = libc::iovec {
-        iov_base: bytes.as_mut_ptr().cast(),
-        iov_len: N,
-    };
-    let address = usize::try_from(address).map_err(|_| Errno::EFAULT)?;
-    let others = libc::iovec {
-        iov_base: ptr(address),
-        iov_len: N,
-    };
-    // SAFETY: `own` is all of `bytes`, which lives; the other address is of
-    // another process, and read by the kernel only.
-    let read = unsafe { libc::process_vm_readv(tid.0, &raw const own, 1, &raw const others, 1, 0) };
-    if Errno::result(read)?.cast_unsigned() < N {
-        return Err(Errno::EFAULT);
-    }
-    Ok(bytes)
+/// `EIO` where it has no memory at this address; `ESRCH`: not stopped, or gone.
+pub fn peek(tid: Tid, address: u64) -> Result<[u8; 8], Errno> {
+    let address = usize::try_from(address).map_err(|_| Errno::EIO)?;
+    let mut word = [0; 8];
+    let to = word.as_mut_ptr();
+    // SAFETY: the kernel writes a word, which `word` has room for; glibc's
+    // ptrace(3) would return it, and could not tell -1 from an error.
+    let result =
+        unsafe { libc::syscall(libc::SYS_ptrace, libc::PTRACE_PEEKDATA, tid.0, address, to) };
+    Errno::result(result)?;
+    Ok(word)
 }
 
 /// The child whose end the SIGCHLD of a signal-delivery-stop tells of

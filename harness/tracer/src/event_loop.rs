@@ -161,7 +161,7 @@ fn observed(
     tracer.log.started(started)?;
     stopped
         .restart(first)
-        .map_err(|errno| failed(root, "PTRACE_CONT", errno))?;
+        .map_err(|errno| failed(root, first.request(), errno))?;
     tracer.run()?;
     let wall = started.elapsed();
     tracer.counts.tracees = 1 + tracer.escapes.traced();
@@ -185,7 +185,7 @@ fn await_mark(root: Tid) -> Result<Option<Stopped>, Error> {
         };
         match classify(status) {
             Report::Exited(_) | Report::Killed(_) => return Ok(None),
-            Report::Stopped(Stop::Signal(SIGSTOP)) => {
+            Report::Stopped(Stop::MARK) => {
                 return Ok(Some(Stopped::new(root)));
             }
             Report::Stopped(stop) => {
@@ -197,7 +197,7 @@ fn await_mark(root: Tid) -> Result<Option<Stopped>, Error> {
                 let restart = Restart::Cont(signal);
                 Stopped::new(root)
                     .restart(restart)
-                    .map_err(|errno| failed(root, "PTRACE_CONT", errno))?;
+                    .map_err(|errno| failed(root, restart.request(), errno))?;
             }
         }
     }
@@ -205,7 +205,6 @@ fn await_mark(root: Tid) -> Result<Option<Stopped>, Error> {
 
 // signal(7), x86.
 const SIGCHLD: i32 = 17;
-const SIGSTOP: i32 = 19;
 
 /// A tracer of a process, its threads and its children.
 pub(crate) struct Tracer<'s, L> {
@@ -337,9 +336,11 @@ impl<'s, L: Observer> Tracer<'s, L> {
                         &mut self.counts,
                         &stopped,
                     )
+                    .map(Some)
                     .map_err(|errno| failed(tid, "PTRACE_SETREGS", errno))?,
-                    // Dying: its restart fails, and its death is reported.
-                    None => Restart::Cont(0),
+                    // Dying, and its death is reported. A restart would take
+                    // PTRACE_EVENT_EXEC from the thread that has its id by now.
+                    None => None,
                 }
             }
             _ => {
@@ -351,7 +352,7 @@ impl<'s, L: Observer> Tracer<'s, L> {
                 }
                 let (tally, restart) = tracee.phase.step(self.policy, stop);
                 self.counts.count(tally);
-                restart
+                Some(restart)
             }
         };
         if let Some(task) = tracee.unannounced.take() {
@@ -365,9 +366,12 @@ impl<'s, L: Observer> Tracer<'s, L> {
             task,
             restart,
         })?;
+        let Some(restart) = restart else {
+            return Ok(());
+        };
         stopped
             .restart(restart)
-            .map_err(|errno| failed(tid, "PTRACE_SYSCALL or PTRACE_CONT", errno))
+            .map_err(|errno| failed(tid, restart.request(), errno))
     }
 
     /// The sender may be a child that runs untraced.
@@ -438,7 +442,6 @@ fn on_call(
             tracee.phase.correct(false);
             leave(tracee, result);
         }
-        SyscallInfo::None => {}
     }
     let (tally, restart) = tracee.phase.step(policy, stop);
     counts.count(tally);

@@ -58,6 +58,16 @@ pub enum Restart {
     Listen,
 }
 
+impl Restart {
+    pub(crate) const fn request(self) -> &'static str {
+        match self {
+            Self::Cont(_) => "PTRACE_CONT",
+            Self::Syscall(_) => "PTRACE_SYSCALL",
+            Self::Listen => "PTRACE_LISTEN",
+        }
+    }
+}
+
 impl Phase {
     /// Takes a stop into account: what it counts as, and how to go on.
     #[inline]

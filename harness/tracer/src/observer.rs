@@ -24,8 +24,8 @@ pub struct Seen {
     pub(crate) in_flight: Option<InFlight>,
     /// The new task of a fork, vfork or clone; the former id of a thread that executed.
     pub task: Option<Tid>,
-    /// How it goes on.
-    pub restart: Restart,
+    /// How it goes on; `None` where it is dying, and nothing is left to restart.
+    pub restart: Option<Restart>,
 }
 
 impl Seen {
@@ -37,12 +37,11 @@ impl Seen {
                 Abi::of(call.arch, call.number)
             }
             SyscallInfo::Exit { .. } => self.in_flight.map(|call| (call.abi, call.number)),
-            SyscallInfo::None => None,
         }
     }
 }
 
-/// Is told of every stop before the restart, so that the last it was told of is
+/// Is told of every stop before its restart, so that the last it was told of is
 /// where a tree that hangs was left.
 pub trait Observer {
     /// The tree is restarted into execve(2) now.
@@ -51,7 +50,7 @@ pub trait Observer {
     /// What keeps it from being told; tracing ends.
     fn started(&mut self, now: Instant) -> io::Result<()>;
 
-    /// A tracee is stopped, and is restarted when this returns.
+    /// A tracee is stopped, and is restarted when this returns, if it is at all.
     ///
     /// # Errors
     /// As [`started`](Self::started).

@@ -60,7 +60,7 @@ pub fn probe_ptrace() -> Result<Source, Error> {
     observe(Start::Traced).map(|(_, source)| source)
 }
 
-/// The stops of a child under `PTRACE_SYSCALL`, and where its calls were read from.
+/// The stops at calls of a child under `PTRACE_SYSCALL`, and where its calls were read from.
 fn observe(start: Start<'_>) -> Result<(Vec<Stop>, Source), Error> {
     let mut child = spawn_probe(start)?;
     let tid = child.tid();
@@ -87,14 +87,16 @@ fn observe(start: Start<'_>) -> Result<(Vec<Stop>, Source), Error> {
             break;
         };
         let stopped = Stopped::new(tid);
-        if marked {
-            stops.push(stop);
+        match stop {
+            Stop::Syscall | Stop::Seccomp if marked => stops.push(stop),
+            Stop::MARK => marked = true,
+            // Of a signal from elsewhere, which has no meaning for the child.
+            _ => {}
         }
         if stop == Stop::Syscall {
             let read = source.read(&stopped, stop, &Tracee::default());
             read.map_err(failed)?;
         }
-        marked |= matches!(stop, Stop::Signal(_));
         let restart = if marked {
             Restart::Syscall(0)
         } else {
@@ -102,7 +104,7 @@ fn observe(start: Start<'_>) -> Result<(Vec<Stop>, Source), Error> {
         };
         stopped
             .restart(restart)
-            .map_err(|errno| failed(("PTRACE_SYSCALL", errno)))?;
+            .map_err(|errno| failed((restart.request(), errno)))?;
     }
     child.report()?;
     Ok((stops, source))

@@ -45,6 +45,9 @@ pub enum Event {
 }
 
 impl Stop {
+    /// By which a child of the launcher marks where the traced part begins.
+    pub(crate) const MARK: Self = Self::Signal(SIGSTOP);
+
     /// Whether it tells of a new task.
     #[inline]
     #[must_use]
@@ -56,6 +59,7 @@ impl Stop {
 /// SIGTRAP with the bit that `PTRACE_O_TRACESYSGOOD` sets.
 const SYSCALL_TRAP: i32 = SIGTRAP | 0x80;
 const SIGTRAP: i32 = 5;
+const SIGSTOP: i32 = 19; // signal(7), x86
 // `PTRACE_EVENT_*` of uapi/linux/ptrace.h.
 const EVENT_FORK: i32 = 1;
 const EVENT_VFORK: i32 = 2;

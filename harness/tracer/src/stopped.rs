@@ -35,10 +35,11 @@ impl Stopped {
         alive(ptrace::detach(self.0, signal)).map(drop)
     }
 
-    /// What it is doing; `None` if it is dying.
+    /// What it is doing at a syscall or seccomp stop; `None` if it no longer is at
+    /// that: it is dying, and its id may be that of a thread that executes already.
     #[inline]
     pub(crate) fn syscall_info(&self) -> Request<ptrace::SyscallInfo> {
-        alive(ptrace::syscall_info(self.0))
+        alive(ptrace::syscall_info(self.0)).map(Option::flatten)
     }
 
     /// What it is doing as far as its registers tell; `None` if it is dying.
@@ -48,7 +49,12 @@ impl Stopped {
 
     /// Two bytes of its code; `None` where there is none at this address, or it is dying.
     pub(crate) fn code(&self, address: u64) -> Option<[u8; 2]> {
-        ptrace::memory(self.0, address).ok()
+        // An aligned word is on one page: the next one need not be there.
+        let byte = |address: u64| {
+            let word = ptrace::peek(self.0, address & !7).ok()?;
+            Some(word[usize::try_from(address & 7).ok()?])
+        };
+        Some([byte(address)?, byte(address.checked_add(1)?)?])
     }
 
     /// The message of its event stop; `None` if it is dying.

@@ -33,7 +33,7 @@ pub fn executes(launch: &Launch<'_>) -> Result<(), LaunchError> {
             Ok(Report::Stopped(stop)) => {
                 // The mark is no signal for the program; a foreign one is.
                 let signal = match stop {
-                    Stop::Signal(signal) if signal != MARK => signal,
+                    Stop::Signal(signal) if stop != Stop::MARK => signal,
                     _ => 0,
                 };
                 let _ = Stopped::new(tid).restart(Restart::Cont(signal));
@@ -44,9 +44,6 @@ pub fn executes(launch: &Launch<'_>) -> Result<(), LaunchError> {
     }
     child.report().map(drop)
 }
-
-/// SIGSTOP (signal(7), x86).
-const MARK: i32 = 19;
 
 #[cfg(test)]
 mod tests {
