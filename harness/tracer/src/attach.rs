@@ -4,6 +4,9 @@
 //! interrupted: a call that was begun before is not traced, and a clone(2) among
 //! them makes a thread that nobody traces. So the list of threads is read again
 //! once every one that is known has stopped once, until it holds no new one.
+//! A thread that executes meanwhile ends all others and takes the id of the
+//! first, so that tracees vanish and the one of that id may be none: whether it is
+//! one is asked, not remembered.
 //!
 //! A tracee can only be detached in a stop (ptrace(2), `PTRACE_DETACH`). So all
 //! are interrupted again, and each is detached at whatever stop it makes first.
@@ -20,7 +23,7 @@ pub use error::AttachError;
 
 use crate::counts::Counts;
 use crate::event_loop::{Error, Events, Tracer, event_task};
-use crate::machine::Policy;
+use crate::machine::{Policy, is_exec};
 use crate::observer::Nobody;
 use crate::obstacle::{Obstacle, field, is_dead};
 use crate::stop::{Report, Stop, classify};
@@ -30,6 +33,8 @@ use harness_sys::signals::Ticks;
 use harness_sys::{Errno, Tid, process, wait};
 use std::collections::HashSet;
 use std::fs::read_to_string;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 use std::time::{Duration, Instant};
 
 /// How often the tracer looks at something else than its tracees.
@@ -39,6 +44,17 @@ const TICK: Duration = Duration::from_millis(10);
 /// uninterruptible call, as on a file server that does not answer, or wait for
 /// their child in vfork(2).
 const PATIENCE: Duration = Duration::from_secs(2);
+
+/// How long seizing may take before what is reported meanwhile is taken.
+const REAPING: Duration = Duration::from_millis(5);
+
+/// How often the first thread of a process that executes again and again is tried.
+const ATTEMPTS: u32 = 20;
+
+/// How often it is looked whether a process has a thread that is alive, and how
+/// long is waited in between where it decides whether to begin.
+const LOOKS: u32 = 3;
+const BETWEEN_LOOKS: Duration = Duration::from_millis(5);
 
 /// A running process, which may end at any time and leave its id to another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,22 +73,36 @@ impl Process {
     pub fn find(id: Tid) -> Result<Self, AttachError> {
         let gone = AttachError::NoProcess(id);
         let status_of = |tid| read_to_string(format!("/proc/{tid}/status"));
-        let Ok(mut status) = status_of(id) else {
-            return Err(gone);
-        };
-        if let Some(group) = field(&status, "Tgid").and_then(|group| group.parse().ok())
-            && group != id.0
-        {
-            return Err(AttachError::Thread { tid: id, group });
-        }
-        // A process goes on without its first thread, which is a zombie then.
-        if is_dead(&status)
-            && let Some(alive) = threads(id).into_iter().find(|&tid| !is_gone(tid))
-        {
-            status = status_of(alive).unwrap_or(status);
-        }
         let own = read_to_string("/proc/thread-self/status").unwrap_or_default();
-        if let Some(why) = Obstacle::find(id, &status, &own) {
+        for attempt in 1.. {
+            let Ok(status) = status_of(id) else {
+                break;
+            };
+            if let Some(group) = field(&status, "Tgid").and_then(|group| group.parse().ok())
+                && group != id.0
+            {
+                return Err(AttachError::Thread { tid: id, group });
+            }
+            let Some(mut why) = Obstacle::find(id, &status, &own) else {
+                break;
+            };
+            if matches!(why, Obstacle::Zombie | Obstacle::Kernel) {
+                // A process goes on without its first thread, which is a zombie then.
+                let others = threads(id).into_iter().filter(|&tid| tid != id);
+                let others = others.filter_map(|tid| status_of(tid).ok());
+                let mut obstacles = others.map(|status| Obstacle::find(id, &status, &own));
+                let dead = [Some(Obstacle::Zombie), Some(Obstacle::Kernel)];
+                match obstacles.find(|other| !dead.contains(other)) {
+                    Some(None) => break,
+                    Some(Some(other)) => why = other,
+                    // One that executes was about to take its place.
+                    None if attempt < LOOKS => {
+                        thread::sleep(BETWEEN_LOOKS);
+                        continue;
+                    }
+                    None => {}
+                }
+            }
             return Err(AttachError::NotNow { process: id, why });
         }
         let start_time = start_time(id).ok_or(gone)?;
@@ -82,8 +112,12 @@ impl Process {
     /// Whether it has not ended, nor left its id to another.
     #[must_use]
     pub fn is_there(self) -> bool {
-        start_time(self.id) == Some(self.start_time)
-            && threads(self.id).into_iter().any(|tid| !is_gone(tid))
+        // Of a thread that executes both ids may be seen dead: the first one's
+        // before it has that, its own after.
+        (0..LOOKS).any(|_| {
+            start_time(self.id) == Some(self.start_time)
+                && threads(self.id).into_iter().any(|tid| !is_gone(tid))
+        })
     }
 }
 
@@ -128,8 +162,8 @@ pub struct Window {
 /// Attaches to all threads of a process, calls `attached`, traces the process
 /// and the children it makes until `finished` says so, and detaches from all.
 ///
-/// The calling process must have one thread and no children, and must end
-/// afterwards: see [`Window::unstopped`]. `finished` is asked a hundred times a second.
+/// The calling process must have one thread, which gets the ticks, and no children,
+/// and must end afterwards: see [`Window::unstopped`]. `finished` is asked a hundred times a second.
 ///
 /// # Errors
 /// [`AttachError`]; what was attached to is detached all the same.
@@ -146,7 +180,7 @@ pub fn watch(
         process,
         tracer,
         ticks,
-        seized: HashSet::new(),
+        known: HashSet::new(),
         pending: HashSet::new(),
         ended: false,
     };
@@ -164,11 +198,20 @@ struct Watcher<'s> {
     process: Process,
     tracer: Tracer<'s, Nobody>,
     ticks: Ticks,
-    /// Threads of the process that are tracees, or were when they were looked at.
-    seized: HashSet<Tid>,
+    /// Tracees that have stopped since they are tracees, or are waited for.
+    known: HashSet<Tid>,
     /// Those among them that were interrupted and have not stopped yet.
     pending: HashSet<Tid>,
     ended: bool,
+}
+
+/// What one reading of the list of threads came to.
+#[derive(Default)]
+struct Pass {
+    /// Threads that were interrupted.
+    new: usize,
+    /// Threads that are tracees, those included.
+    traced: usize,
 }
 
 impl Watcher<'_> {
@@ -196,26 +239,36 @@ impl Watcher<'_> {
         })
     }
 
-    /// Seizes every thread, and has each stop once; how many did not in time.
+    /// Seizes every thread, and has each stop once; how many did not in time. Two
+    /// readings of the list without news make sure that there is no other: one ends
+    /// early where a thread ends while it is read (`next_tid` in fs/proc/base.c).
     fn attach(&mut self, finished: impl Fn() -> bool) -> Result<usize, AttachError> {
-        if self.seize_new()? == 0 {
-            return Err(AttachError::NoProcess(self.process.id));
-        }
-        if !self.process.is_there() {
-            // Its id may be another's now, which is detached at once.
-            return Err(AttachError::NoProcess(self.process.id));
-        }
         let mut seen = self.ticks.count();
         let mut deadline = Instant::now() + PATIENCE;
+        let mut quiet = 0;
         loop {
-            while self.pending.is_empty() {
-                if self.seize_new()? == 0 {
+            if self.pending.is_empty() {
+                let pass = self.seize_new()?;
+                // Its id may be another's now, which is detached at once.
+                if !self.process.is_there() {
+                    return Err(AttachError::NoProcess(self.process.id));
+                }
+                quiet = if pass.new == 0 && pass.traced > 0 {
+                    quiet + 1
+                } else {
+                    0
+                };
+                if quiet == 2 {
                     return Ok(0);
                 }
-                deadline = Instant::now() + PATIENCE;
-            }
-            if let Some(tid) = self.next_report()? {
-                self.pending.remove(&tid);
+                if pass.new > 0 {
+                    deadline = Instant::now() + PATIENCE;
+                }
+                if pass.traced == 0 && Instant::now() > deadline {
+                    return Err(AttachError::Lost(self.process.id));
+                }
+            } else if let Some((tid, report)) = self.next_report()? {
+                self.note(tid, report);
             }
             if self.ended {
                 return Ok(0);
@@ -230,38 +283,85 @@ impl Watcher<'_> {
         }
     }
 
-    /// Seizes and interrupts the threads that are no tracees yet; how many.
-    fn seize_new(&mut self) -> Result<usize, AttachError> {
-        let mut new = 0;
+    /// Keeps who has stopped.
+    fn note(&mut self, tid: Tid, report: Report) {
+        self.pending.remove(&tid);
+        let Report::Stopped(stop) = report else {
+            self.known.remove(&tid);
+            return;
+        };
+        if is_exec(stop) && tid == self.process.id {
+            // Its other threads are gone, and it may have been one of them.
+            self.known.clear();
+            self.pending.clear();
+        }
+        self.known.insert(tid);
+    }
+
+    /// Seizes and interrupts the threads that are no tracees yet.
+    fn seize_new(&mut self) -> Result<Pass, AttachError> {
+        let (pass, reports) = while_reaping(|| self.seize_listed());
+        for (tid, status) in reports {
+            let report = classify(status);
+            self.handle(tid, report)?;
+            self.note(tid, report);
+        }
+        pass
+    }
+
+    fn seize_listed(&mut self) -> Result<Pass, AttachError> {
+        let mut pass = Pass::default();
         for tid in threads(self.process.id) {
-            if self.seized.contains(&tid) {
+            // A thread that executes takes the id of the first one, whose end is
+            // then not reported.
+            if self.known.contains(&tid) && is_own(tid) {
+                pass.traced += 1;
                 continue;
             }
-            match ptrace::seize(tid, Options::ATTACHED) {
-                Ok(()) => {
-                    self.seized.insert(tid);
-                    // Known from now on, so that it is detached whatever happens.
-                    self.tracer.adopt(tid);
-                    if ptrace::interrupt(tid).is_ok() {
-                        self.pending.insert(tid);
-                    }
-                    new += 1;
-                }
-                Err(Errno::ESRCH) => {}
-                // Born of a thread that is traced, or dead: the kernel refuses both.
-                Err(Errno::EPERM) if is_own(tid) || is_gone(tid) => {
-                    self.seized.insert(tid);
-                }
+            match self.seize(tid) {
+                Ok(true) => {}
+                Ok(false) => continue,
                 Err(errno) => return Err(AttachError::refused(self.process.id, tid, errno)),
             }
+            pass.traced += 1;
+            pass.new += 1;
+            // Known from now on, so that it is detached whatever happens.
+            self.tracer.adopt(tid);
+            if ptrace::interrupt(tid).is_ok() {
+                self.known.insert(tid);
+                self.pending.insert(tid);
+            } else {
+                // It has ended, or executed: then that id is the first one's.
+                self.known.remove(&self.process.id);
+            }
         }
-        Ok(new)
+        Ok(pass)
+    }
+
+    /// Makes a thread a tracee, if it is none; whether it is one now.
+    fn seize(&self, tid: Tid) -> Result<bool, Errno> {
+        let mut attempts = ATTEMPTS;
+        loop {
+            match ptrace::seize(tid, Options::ATTACHED) {
+                Ok(()) => return Ok(true),
+                Err(Errno::ESRCH) => return Ok(false),
+                // Born of a thread that is traced.
+                Err(Errno::EPERM) if is_own(tid) => return Ok(true),
+                Err(Errno::EPERM) if is_gone(tid) => return Ok(false),
+                // The kernel found the first thread dead, and one that executes
+                // has taken its id since.
+                Err(Errno::EPERM) if tid == self.process.id && attempts > 0 => attempts -= 1,
+                Err(errno) => return Err(errno),
+            }
+        }
     }
 
     fn trace(&mut self, finished: impl Fn() -> bool) -> Result<(), AttachError> {
         let mut seen = self.ticks.count();
         while !self.ended {
-            self.next_report()?;
+            if self.next_report()?.is_none() && self.known.is_empty() && !self.ended {
+                return Err(AttachError::Lost(self.process.id));
+            }
             if self.ticks.count() != seen {
                 seen = self.ticks.count();
                 if finished() {
@@ -275,19 +375,34 @@ impl Watcher<'_> {
     /// Waits for the next report and has the tracer handle it; whose it was, or
     /// none at a tick.
     #[inline]
-    fn next_report(&mut self) -> Result<Option<Tid>, AttachError> {
+    fn next_report(&mut self) -> Result<Option<(Tid, Report)>, AttachError> {
         match self.tracer.waiting.next() {
             Ok((tid, status)) => {
-                self.tracer.on_report(tid, classify(status))?;
-                self.ended = self.tracer.end.is_some();
-                return Ok(Some(tid));
+                let report = classify(status);
+                self.handle(tid, report)?;
+                return Ok(Some((tid, report)));
             }
             Err(Errno::EINTR) => {}
-            // Where the leader was dead already, its end is not reported.
-            Err(Errno::ECHILD) => self.ended = true,
+            Err(Errno::ECHILD) => self.on_no_tracee(),
             Err(errno) => return Err(Error::Wait(errno).into()),
         }
         Ok(None)
+    }
+
+    #[inline]
+    fn handle(&mut self, tid: Tid, report: Report) -> Result<(), AttachError> {
+        self.tracer.on_report(tid, report)?;
+        self.ended = self.tracer.end.is_some();
+        Ok(())
+    }
+
+    /// Where the first thread was dead already, the end of the process is not
+    /// reported. Nor is that of the first thread where one that is not traced
+    /// executes and takes its place.
+    fn on_no_tracee(&mut self) {
+        self.known.clear();
+        self.pending.clear();
+        self.ended = !self.process.is_there();
     }
 
     /// Detaches every tracee at its next stop; how many made none in time.
@@ -295,6 +410,7 @@ impl Watcher<'_> {
         let mut left: HashSet<Tid> = self.tracer.tracees.living().collect();
         // Gone, or no longer a tracee: then there is nothing to detach.
         left.retain(|&tid| ptrace::interrupt(tid).is_ok());
+        let mut detached = HashSet::new();
         let deadline = Instant::now() + PATIENCE;
         let mut seen = self.ticks.count();
         loop {
@@ -302,7 +418,10 @@ impl Watcher<'_> {
                 Ok((tid, status)) => {
                     left.remove(&tid);
                     if let Report::Stopped(stop) = classify(status) {
-                        left.extend(leave(tid, stop)?);
+                        // A child may stop before its parent tells of it.
+                        let child = leave(tid, stop)?;
+                        detached.insert(tid);
+                        left.extend(child.filter(|child| !detached.contains(child)));
                     } else {
                         self.tracer.on_report(tid, classify(status))?;
                     }
@@ -321,6 +440,37 @@ impl Watcher<'_> {
             }
         }
     }
+}
+
+/// Seizes while another thread takes what is reported, if that takes long: a
+/// thread that executes waits until the tracees among the others have been waited
+/// for, and seizing one of its process waits for it (`cred_guard_mutex`; ptrace(2)
+/// says so of `PTRACE_ATTACH`). What was reported is to be handled afterwards.
+fn while_reaping<T>(seize: impl FnOnce() -> T) -> (T, Vec<(Tid, i32)>) {
+    let over = AtomicBool::new(false);
+    let reap = || {
+        let mut reports = Vec::new();
+        loop {
+            thread::park_timeout(REAPING);
+            if over.load(Ordering::Acquire) {
+                return reports;
+            }
+            while let Ok(Some(report)) = wait::poll() {
+                reports.push(report);
+            }
+        }
+    };
+    thread::scope(|scope| {
+        // Without it the process that started this one ends it after a while.
+        let reaper = thread::Builder::new().spawn_scoped(scope, reap).ok();
+        let seized = seize();
+        over.store(true, Ordering::Release);
+        let reports = reaper.map(|reaper| {
+            reaper.thread().unpark();
+            reaper.join().unwrap_or_default()
+        });
+        (seized, reports.unwrap_or_default())
+    })
 }
 
 /// Detaches a stopped tracee; the child it is just making, which is a tracee too.

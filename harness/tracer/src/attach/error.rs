@@ -43,6 +43,11 @@ pub enum AttachError {
         /// The likely reason, and what to do.
         why: String,
     },
+    /// It executes, and what was seized of it is gone.
+    #[error(
+        "cannot trace process {0}: a thread of it that is not traced executed a program, which ends all that are: try again"
+    )]
+    Lost(Tid),
     /// The tracer cannot be woken in time.
     #[error("cannot wait for tracees and a time: setitimer(2): {0}")]
     Ticks(Errno),
