@@ -25,8 +25,8 @@ use std::time::{Duration, Instant};
 /// The hidden word.
 pub const WORD: &str = "__attach";
 
-/// How long a tracer that is to detach is waited for before it is killed. It
-/// gives up by itself long before.
+/// How long a tracer that is to attach, or to detach, is waited for before it is
+/// killed. It gives up by itself long before.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What to attach to.
@@ -80,6 +80,7 @@ pub(super) enum Attached {
 
 /// The tracer of a window. Dropped before it has detached, it is told to.
 pub(super) struct Tracing {
+    pid: i32,
     child: Child,
     stdin: Option<ChildStdin>,
     stdout: ChildStdout,
@@ -105,6 +106,7 @@ impl Tracing {
         // An early death shows as an answer that is missing.
         let _ = stdin.write_all(&line);
         Ok(Self {
+            pid: spec.pid,
             child,
             stdin: Some(stdin),
             stdout,
@@ -112,15 +114,23 @@ impl Tracing {
         })
     }
 
-    /// Waits until it has attached.
+    /// Waits until it has attached; where it does not in time, it is killed, so that
+    /// the kernel lets go of the process.
     pub(super) fn attached(mut self, termination: &Termination) -> Result<Attached, Error> {
-        match self.next(None, Some(termination))? {
+        match self.next(PATIENCE, Some(termination))? {
             Some(Message::Attached) => Ok(Attached::Yes(self)),
             Some(Message::Done(_) | Message::Failed { gone: true, .. }) => {
                 Ok(Attached::ProcessEnded)
             }
             Some(Message::Failed { why, .. }) => Err(Error::AttachFailed(why)),
-            None => Err(failed("it said nothing")),
+            None => {
+                let _ = self.child.kill();
+                Err(Error::AttachFailed(format!(
+                    "cannot attach to process {}: its threads were not traced within {} s, and it goes on untraced: try again",
+                    self.pid,
+                    PATIENCE.as_secs()
+                )))
+            }
         }
     }
 
@@ -130,7 +140,7 @@ impl Tracing {
         length: Duration,
         termination: &Termination,
     ) -> Result<bool, Error> {
-        match self.next(Some(length), Some(termination))? {
+        match self.next(length, Some(termination))? {
             None => Ok(false),
             Some(Message::Failed { gone: false, why }) => Err(Error::AttachFailed(why)),
             Some(_) => Ok(true),
@@ -140,7 +150,7 @@ impl Tracing {
     /// Has it detach, and say what it saw.
     pub(super) fn finish(mut self) -> Result<Done, Error> {
         self.stdin = None;
-        match self.next(Some(PATIENCE), None)? {
+        match self.next(PATIENCE, None)? {
             Some(Message::Done(done)) => Ok(done),
             Some(Message::Failed { gone: true, .. }) => Ok(Done {
                 ended: true,
@@ -154,14 +164,14 @@ impl Tracing {
     /// Its next message; `None` where `limit` has passed before. A signal is an error.
     fn next(
         &mut self,
-        limit: Option<Duration>,
+        limit: Duration,
         termination: Option<&Termination>,
     ) -> Result<Option<Message>, Error> {
         let io = |source| Error::Io {
             operation: "cannot talk to the tracer".to_owned(),
             source,
         };
-        let deadline = limit.map(|limit| Instant::now() + limit);
+        let deadline = Instant::now() + limit;
         let mut buffer = [0; 4096];
         loop {
             if let Some(end) = self.received.iter().position(|&byte| byte == b'\n') {
@@ -171,10 +181,10 @@ impl Tracing {
                     .map(Some)
                     .map_err(|error| failed(&error.to_string()));
             }
-            let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+            let left = deadline.saturating_duration_since(Instant::now());
             let stdout = self.stdout.as_fd();
             let signals = termination.map_or(stdout, AsFd::as_fd);
-            let ready = files::wait_readable_within([signals, stdout], left);
+            let ready = files::wait_readable_within([signals, stdout], Some(left));
             let [signalled, answered] = ready.map_err(|errno| io(errno.into()))?;
             if answered {
                 let read = self.stdout.read(&mut buffer).map_err(io)?;
