@@ -35,8 +35,8 @@ pub(super) struct AttachArgs {
 }
 
 impl AttachArgs {
-    /// Where nothing is attached to, whether nothing here asks for it. Clap does
-    /// not miss `--attach` where something is given that it contradicts.
+    /// `--for` needs `--attach`. Clap's `requires` would not say so of a command line
+    /// that also has an option which contradicts `--attach`.
     pub(super) fn check(&self) -> Result<(), Usage> {
         match (self.attach, self.window) {
             (None, Some(_)) => Err(Usage(
@@ -116,6 +116,8 @@ pub(super) fn run(
         rates: Vec::new(),
         warnings: Vec::new(),
     };
+    // Also of a harness that is killed in its first window there is a record.
+    directory.write_attach(&report)?;
     let watched = attaching.run(&termination, |windows| {
         report.windows = windows.to_vec();
         Ok(directory.write_attach(&report)?)

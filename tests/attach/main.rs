@@ -7,6 +7,7 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+mod ends;
 mod refused;
 
 use common::{FAIL, Harness, skipped, text, wait_until};
@@ -159,9 +160,17 @@ fn attach(harness: &Harness, process: u32, words: &[&str]) -> Command {
 /// Waits until a window is traced: before, the harness attaches once to try.
 fn wait_until_attached(harness: &Harness, tracee: &Tracee) {
     wait_until("the trial is over", || {
-        harness.directory().join("r").exists()
+        harness.directory().join("r/attach.json").exists()
     });
     wait_until("it is attached to", || tracee.tracer() != 0);
+}
+
+/// Waits until a window is whole.
+fn wait_for_window(harness: &Harness) {
+    wait_until("a window is whole", || {
+        let begun = harness.directory().join("r/attach.json").exists();
+        begun && report(harness)["windows"][0].is_object()
+    });
 }
 
 fn report(harness: &Harness) -> Value {
@@ -404,9 +413,7 @@ fn whatever_ends_the_tracing_the_process_goes_on() {
             .stderr(Stdio::piped())
             .spawn()
             .expect("the harness");
-        wait_until("a window is whole", || {
-            harness.directory().join("r/attach.json").exists()
-        });
+        wait_for_window(&harness);
         wait_until("the next one has begun", || tracee.tracer() != 0);
         match end {
             "KILL of the tracer" => signal(tracee.tracer(), "KILL"),
@@ -477,39 +484,6 @@ fn awkward_processes_are_left_as_they_were() {
         );
         tracee.is_untraced_and("SDZ");
         assert_eq!(tracee.end(), "fine\n", "{word}");
-    }
-}
-
-/// The end of the process is no error where something was seen of it.
-#[test]
-fn a_process_may_end() {
-    for (nap, length, code, said) in [
-        ("2", "0.1", 0, "ended before all windows were taken"),
-        ("0.5", "30", FAIL, "ended before the first window did"),
-    ] {
-        let harness = Harness::new();
-        let mut nap = Command::new("sleep").arg(nap).spawn().expect("sleep");
-        let words = ["--for", length, "--runs", "1000"];
-        let command = attach(&harness, nap.id(), &words)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn();
-        // Somebody has to wait for it, or it stays a zombie.
-        assert!(nap.wait().expect("its end").success());
-        let output = command
-            .expect("the harness")
-            .wait_with_output()
-            .expect("its end");
-        let stderr = text(&output.stderr);
-        assert_eq!(output.status.code(), Some(code), "{stderr}");
-        assert!(stderr.contains(said), "{stderr}");
-        let report = report(&harness);
-        assert_eq!(report["state"]["status"], "process-ended");
-        assert_eq!(
-            report["windows"].as_array().expect("windows").is_empty(),
-            code == FAIL
-        );
-        assert_eq!(output.stdout.is_empty(), code == FAIL);
     }
 }
 
