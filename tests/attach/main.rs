@@ -8,6 +8,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 mod ends;
+mod executing;
 mod refused;
 
 use common::{FAIL, Harness, skipped, text, wait_until};
@@ -25,7 +26,7 @@ fn program(name: &'static str) -> Option<PathBuf> {
     let directory = COMPILED.get_or_init(|| {
         let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join("attach");
         std::fs::create_dir_all(&directory).expect("a directory");
-        for name in ["attach_busy", "attach_odd"] {
+        for name in ["attach_busy", "attach_exec", "attach_odd"] {
             let source = format!("{}/tests/tracees/{name}.c", env!("CARGO_MANIFEST_DIR"));
             let status = Command::new("cc")
                 .args(["-O1", "-Wall", "-Wextra", "-Werror", "-pthread", "-o"])
