@@ -61,9 +61,13 @@ pub fn in_child(
 ) -> Result<Vec<u64>, ChildError> {
     let shared = SharedWords::new(words + 1)?;
     let (state, results) = (&shared.words()[0], &shared.words()[1..]);
+    let parent = process::own();
     let Some(pid) = spawn::fork()? else {
         let result = catch_unwind(AssertUnwindSafe(|| {
             process::die_with_parent()?;
+            if process::parent() != parent {
+                crate::calls::exit_group(0);
+            }
             work(results)
         }));
         let end = match result {
@@ -270,15 +274,17 @@ fn syscall(number: u32, first_argument: u32) -> i64 {
 /// A call through `int 0x80`. Only for calls that a [`Guard`] fails.
 fn int80(number: u32, first_argument: u32) -> i32 {
     let result: i32;
-    // SAFETY: as above. RBX, which holds the first argument, is the compiler's own and is restored; a
-    // 64-bit caller may lose r8 to r11 (before Linux 4.17).
+    // SAFETY: as above. RBX and RBP, which hold the first and the last argument, are the compiler's own
+    // and are restored; a 64-bit caller may lose r8 to r11 (before Linux 4.17).
     unsafe {
         asm!(
-            "mov {saved}, rbx",
+            "mov r12, rbx",
+            "mov r13, rbp",
             "mov ebx, {first:e}",
+            "xor ebp, ebp",
             "int 0x80",
-            "mov rbx, {saved}",
-            saved = out(reg) _,
+            "mov rbp, r13",
+            "mov rbx, r12",
             first = in(reg) first_argument,
             inlateout("eax") number => result,
             in("ecx") 0,
@@ -289,6 +295,8 @@ fn int80(number: u32, first_argument: u32) -> i32 {
             out("r9") _,
             out("r10") _,
             out("r11") _,
+            out("r12") _,
+            out("r13") _,
             options(nostack),
         );
     }
@@ -413,6 +421,35 @@ mod tests {
                 Ok(())
             });
             assert_eq!(words.unwrap(), [expected], "{value:#x}");
+        }
+    }
+
+    /// A filter may look at every argument of a call.
+    #[test]
+    fn arguments_that_are_not_given_are_zeros() {
+        const ARGUMENTS: u32 = 16;
+        let insn = |code, jt, jf, k| SockFilter { code, jt, jf, k };
+        let ret = |errno| insn(0x06, 0, 0, libc::SECCOMP_RET_ERRNO | errno);
+        let mut program = Vec::new();
+        for half in 2..12 {
+            program.push(insn(0x20, 0, 0, ARGUMENTS + 4 * half)); // ld [k]
+            program.push(insn(0x15, 1, 0, 0)); // jeq #0
+            program.push(ret(100 + half));
+        }
+        program.push(ret(7));
+        for (entry, number) in [(Entry::Syscall, 39), (Entry::Int80, 20)] {
+            let words = in_child(1, |words| {
+                let guard = Guard::install()?;
+                guard.test(&program)?;
+                let result = guard.call(entry, number, 5).unwrap_or(0);
+                words[0].store(result.unsigned_abs(), Ordering::Relaxed);
+                Ok(())
+            });
+            match words {
+                // A kernel without this entry.
+                Err(error) if entry == Entry::Int80 && error.signal() == Some(libc::SIGSEGV) => {}
+                words => assert_eq!(words.unwrap(), [7], "{entry:?}"),
+            }
         }
     }
 
