@@ -16,7 +16,6 @@ use std::collections::BTreeMap;
 /// The root package puts everything together and may use all.
 const ROOMS: &[(&str, &[&str])] = &[
     ("cbpf", &[]),
-    ("ebpf", &["sys", "syscalls"]),
     ("filter", &["cbpf", "syscalls"]),
     (
         "measure",
@@ -31,10 +30,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "workloads",
         ],
     ),
-    (
-        "mode",
-        &["cbpf", "ebpf", "filter", "sys", "syscalls", "tracer"],
-    ),
+    ("mode", &["cbpf", "filter", "sys", "syscalls", "tracer"]),
     ("record", &[]),
     ("report", &["record", "stats"]),
     ("stats", &[]),
