@@ -152,6 +152,26 @@ impl Trial {
     }
 }
 
+/// The harness may die before its guardian first looks who its parent is.
+#[test]
+fn a_guardian_without_a_harness_from_the_beginning_ends() {
+    let (reader, answer) = std::io::pipe().expect("a pipe");
+    drop(reader);
+    let mut guardian = Harness::new()
+        .command(&["__sample"])
+        // Held open: its child waits for a spec that does not come.
+        .stdin(Stdio::piped())
+        .stdout(answer)
+        .spawn()
+        .expect("the guardian");
+    let mut ended = None;
+    wait_until("the guardian ends", || {
+        ended = guardian.try_wait().expect("wait4");
+        ended.is_some()
+    });
+    assert_eq!(ended.and_then(|status| status.code()), Some(FAIL));
+}
+
 fn trials(count: u64) {
     let first = number("HARNESS_FAULTS_SEED", 1);
     let mut seen: BTreeMap<(Part, bool), u64> = BTreeMap::new();

@@ -8,8 +8,9 @@
 
 use harness_sys::launcher::LaunchError;
 use harness_sys::signals::{self, Ended, Kin};
-use harness_sys::{Errno, Tid, process, wait};
+use harness_sys::{Errno, Tid, files, process, wait};
 use harness_tracer::stop::{Report, classify};
+use std::os::fd::AsFd;
 use std::process::ExitCode;
 
 /// Does `work` in a child of this process, and becomes its guardian. Ends as
@@ -44,7 +45,8 @@ fn prepare() -> Result<(), Errno> {
 
 fn watch(harness: Tid, child: Tid) -> ExitCode {
     let end = Kin::watch().and_then(|kin| {
-        if process::parent() == harness {
+        // Who dies before the first look at the parent has closed the answer's pipe.
+        if process::parent() == harness && !files::reader_is_gone(std::io::stdout().as_fd())? {
             end_of(child, &kin)
         } else {
             Ok(None)

@@ -15,6 +15,23 @@ pub fn anonymous(name: &str) -> Result<File, Errno> {
     memfd_create(name, MFdFlags::MFD_CLOEXEC).map(File::from)
 }
 
+/// Whether nobody is left who could read what is written here, a pipe, socket or
+/// terminal (`POLLERR`, `POLLHUP`).
+///
+/// # Errors
+/// `ENOMEM`; `EINTR` is retried.
+pub fn reader_is_gone(descriptor: BorrowedFd<'_>) -> Result<bool, Errno> {
+    // These two are told without being asked for.
+    let mut fds = [PollFd::new(descriptor, PollFlags::empty())];
+    loop {
+        match poll(&mut fds, PollTimeout::ZERO) {
+            Err(Errno::EINTR) => {}
+            Err(error) => return Err(error),
+            Ok(ready) => return Ok(ready > 0),
+        }
+    }
+}
+
 /// Waits until one of two descriptors is readable or hung up; says which are.
 ///
 /// # Errors
