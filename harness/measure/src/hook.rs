@@ -10,7 +10,8 @@ use std::os::fd::AsFd;
 
 /// Runs `command`, if there is one, with sh(1), on the harness's own streams
 /// but with its standard output on standard error. A signal ends it, with all
-/// that it and the hooks before it left running.
+/// that it and the hooks before it left running; so does a sample's process that
+/// dies early, as nothing tells what it left from what they did.
 pub(crate) fn run(
     hook: &'static str,
     command: Option<&str>,
