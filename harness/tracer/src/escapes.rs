@@ -16,9 +16,11 @@ use std::collections::{HashMap, HashSet};
 /// What is known of tasks that may have escaped.
 #[derive(Debug, Default)]
 pub(crate) struct Escapes {
+    /// Tasks that an event stop told of and that have not stopped yet.
     announced: HashSet<Tid>,
     announcements: u64,
     adopted: u64,
+    /// Tasks that are proved to be there, and that nothing announced until now.
     strangers: HashSet<Tid>,
     /// Tasks that ended without a stop, and how, until something explains it.
     unexplained: HashMap<Tid, End>,
