@@ -215,6 +215,35 @@ pub(crate) struct Done {
     pub(crate) alternates: bool,
 }
 
+impl Done {
+    /// Adds one execution; what it says of its own loop is read elsewhere.
+    fn add(&mut self, outcome: &harness_mode::Outcome) {
+        self.executions += 1;
+        (self.exit_code, self.signal) = match outcome.end {
+            End::Exited(code) => (Some(code), None),
+            End::Killed(signal) => (None, Some(signal)),
+        };
+        self.wall_ns += u64::try_from(outcome.wall.as_nanos()).unwrap_or(u64::MAX);
+        let add = |sum: &mut Option<u64>, value: Option<u64>| {
+            if let Some(value) = value {
+                *sum.get_or_insert(0) += value;
+            }
+        };
+        if let Some(stops) = &outcome.stops {
+            self.stops.get_or_insert_default().add(stops);
+        }
+        add(&mut self.syscalls, outcome.syscalls);
+        add(&mut self.traced_events, outcome.traced_events);
+        add(&mut self.tracees_seen, outcome.tracees);
+        let calls = outcome.calls.iter();
+        for (abi, number, count) in calls.flat_map(harness_tracer::counts::CallCounts::iter) {
+            *self.calls.entry(call_name(abi, number)).or_default() += count;
+        }
+        self.escaped += outcome.escaped;
+        self.no_new_privs |= outcome.no_new_privs;
+    }
+}
+
 /// One side's share of rusage.
 #[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
 pub(crate) struct Account {
@@ -389,26 +418,9 @@ fn execute(
 ) -> Result<(), String> {
     let report =
         files::anonymous("loop-report").map_err(|errno| format!("memfd_create(2): {errno}"))?;
-    let padding = (spec.environment_padding > 0).then(|| {
-        (
-            OsString::from("HARNESS_PADDING"),
-            OsString::from("x".repeat(spec.environment_padding as usize)),
-        )
-    });
-    // A workload of the harness's own that is killed leaves nothing behind
-    // where its temporary files lie in the run's directory.
-    let scratch = spec
-        .directory
-        .as_ref()
-        .map(|directory| (OsString::from("TMPDIR"), directory.clone().into_os_string()));
-    let inherited = std::env::vars_os().filter(|(name, _)| {
-        let kept = spec.variables == Variables::Callers || name == "PATH";
-        kept && (scratch.is_none() || name != "TMPDIR")
-    });
-    let environment = inherited.chain(scratch.clone()).chain(padding);
     let arguments = spec.arguments.iter().map(OsString::as_os_str);
-    let mut launch =
-        Launch::new(&spec.program, arguments, environment).map_err(|error| error.to_string())?;
+    let mut launch = Launch::new(&spec.program, arguments, environment(spec))
+        .map_err(|error| error.to_string())?;
     if let Some(directory) = &spec.directory {
         launch
             .directory(directory)
@@ -430,38 +442,36 @@ fn execute(
     let outcome = mode.run(&launch, set, log);
     let outcome = outcome.map_err(|error| error.to_string())?;
     drop(launch);
-    done.executions += 1;
-    (done.exit_code, done.signal) = match outcome.end {
-        End::Exited(code) => (Some(code), None),
-        End::Killed(signal) => (None, Some(signal)),
-    };
-    done.wall_ns += u64::try_from(outcome.wall.as_nanos()).unwrap_or(u64::MAX);
+    done.add(&outcome);
     if spec.times_itself
         && let Some(loop_ns) = read_report(report)
     {
         *done.loop_ns.get_or_insert(0) += loop_ns;
     }
-    let add = |sum: &mut Option<u64>, value: Option<u64>| {
-        if let Some(value) = value {
-            *sum.get_or_insert(0) += value;
-        }
-    };
-    if let Some(stops) = &outcome.stops {
-        done.stops.get_or_insert_default().add(stops);
-    }
-    add(&mut done.syscalls, outcome.syscalls);
-    add(&mut done.traced_events, outcome.traced_events);
-    add(&mut done.tracees_seen, outcome.tracees);
-    for (abi, number, count) in outcome
-        .calls
-        .iter()
-        .flat_map(harness_tracer::counts::CallCounts::iter)
-    {
-        *done.calls.entry(call_name(abi, number)).or_default() += count;
-    }
-    done.escaped += outcome.escaped;
-    done.no_new_privs |= outcome.no_new_privs;
     Ok(())
+}
+
+/// The environment of the program that is measured.
+fn environment(spec: &Spec) -> impl Iterator<Item = (OsString, OsString)> {
+    let padding = (spec.environment_padding > 0).then(|| {
+        (
+            OsString::from("HARNESS_PADDING"),
+            OsString::from("x".repeat(spec.environment_padding as usize)),
+        )
+    });
+    // A workload of the harness's own that is killed leaves nothing behind
+    // where its temporary files lie in the run's directory.
+    let scratch = spec
+        .directory
+        .as_ref()
+        .map(|directory| (OsString::from("TMPDIR"), directory.clone().into_os_string()));
+    let all = spec.variables == Variables::Callers;
+    let replaced = scratch.is_some();
+    let inherited = std::env::vars_os().filter(move |(name, _)| {
+        let kept = all || name == "PATH";
+        kept && !(replaced && name == "TMPDIR")
+    });
+    inherited.chain(scratch).chain(padding)
 }
 
 /// Where a workload that times itself reports.
