@@ -92,8 +92,7 @@ impl Mark {
 impl Process {
     fn read(pid: i32) -> Option<Self> {
         let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-        let (_, fields) = stat.rsplit_once(')')?;
-        let mut fields = fields.split_whitespace();
+        let mut fields = process::after_command(&stat);
         let state = fields.next()?;
         let parent = fields.next()?.parse().ok()?;
         let arguments = std::fs::read(format!("/proc/{pid}/cmdline")).ok()?;

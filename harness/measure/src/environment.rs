@@ -68,13 +68,10 @@ fn number(path: &str) -> Option<i64> {
     text(path)?.parse().ok()
 }
 
-/// The value of the first line `NAME: VALUE`, with spaces around the colon.
+/// A value that is not empty.
 fn field(text: &str, name: &str) -> Option<String> {
-    let value = text.lines().find_map(|line| {
-        let (key, value) = line.split_once(':')?;
-        (key.trim() == name).then(|| value.trim().to_owned())
-    });
-    value.filter(|value| !value.is_empty())
+    let value = process::field(text, name);
+    value.filter(|value| !value.is_empty()).map(str::to_owned)
 }
 
 fn os_release(text: &str) -> Option<String> {

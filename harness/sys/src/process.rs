@@ -155,12 +155,26 @@ pub fn children() -> Vec<Tid> {
         .collect()
 }
 
-/// Field `ppid` of proc_pid_stat(5): the second after the parenthesis that
-/// closes the command name, which may itself hold parentheses.
 fn parent_of(process: Tid) -> Option<Tid> {
     let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
-    let (_, fields) = stat.rsplit_once(')')?;
-    fields.split_whitespace().nth(1)?.parse().ok().map(Tid)
+    after_command(&stat).nth(1)?.parse().ok().map(Tid)
+}
+
+/// The fields of proc_pid_stat(5) after the command's name, which may hold
+/// parentheses and blanks: state, parent, …
+pub fn after_command(stat: &str) -> impl Iterator<Item = &str> {
+    let fields = stat.rsplit_once(')').map_or("", |(_, fields)| fields);
+    fields.split_whitespace()
+}
+
+/// The value of the first line `NAME: VALUE`, with blanks around the colon, as
+/// in proc_pid_status(5), proc_pid_io(5) and proc_cpuinfo(5).
+#[must_use]
+pub fn field<'a>(text: &'a str, name: &str) -> Option<&'a str> {
+    text.lines().find_map(|line| {
+        let (key, value) = line.split_once(':')?;
+        (key.trim() == name).then(|| value.trim())
+    })
 }
 
 /// Kills and reaps every child of this process, and, where it is a subreaper,
@@ -182,5 +196,26 @@ pub fn kill_descendants() {
         }
         // Orphans may have come meanwhile, so none is waited for by itself.
         std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fields_follow_the_last_parenthesis() {
+        let fields: Vec<_> = after_command("7 (a) S (b c) R 3 9\n").collect();
+        assert_eq!(fields, ["R", "3", "9"]);
+        assert_eq!(after_command("").next(), None);
+    }
+
+    #[test]
+    fn lines_are_found_by_their_whole_name() {
+        let status = "nonvoluntary:\t2\nvoluntary:\t7\nmodel name\t: A: B\nempty:\n";
+        assert_eq!(field(status, "voluntary"), Some("7"));
+        assert_eq!(field(status, "model name"), Some("A: B"));
+        assert_eq!(field(status, "empty"), Some(""));
+        assert_eq!(field(status, "model"), None);
     }
 }

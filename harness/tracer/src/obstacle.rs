@@ -1,6 +1,7 @@
 //! Why a thread cannot be traced, as far as its status and the caller's tell before it is tried.
 
 use harness_sys::Tid;
+pub(crate) use harness_sys::process::field;
 
 /// Why a thread cannot be visited.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -53,12 +54,6 @@ impl Obstacle {
 /// Whether the thread has ended, though its parent may not have seen it yet.
 pub(crate) fn is_dead(status: &str) -> bool {
     field(status, "State").is_some_and(|state| state.starts_with(['Z', 'X']))
-}
-
-/// The value of a line of a status file.
-pub(crate) fn field<'a>(status: &'a str, name: &str) -> Option<&'a str> {
-    let value = |line: &'a str| line.strip_prefix(name)?.strip_prefix(':');
-    status.lines().find_map(value).map(str::trim)
 }
 
 #[cfg(test)]
