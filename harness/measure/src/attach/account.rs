@@ -4,7 +4,11 @@ use harness_sys::{Tid, process};
 use harness_tracer::attach::{Process, threads};
 use std::collections::HashMap;
 use std::fs::read_to_string;
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+/// How often `/proc/PID/io` is tried, and how long is waited in between.
+const LOOKS: u32 = 4;
+const BETWEEN_LOOKS: Duration = Duration::from_millis(2);
 
 /// Cumulative counters of a process; differences belong to a window.
 #[derive(Debug, Clone)]
@@ -32,9 +36,16 @@ impl Account {
         if !process.is_there() {
             return None;
         }
+        // Of a process in the middle of execve(2), whose first thread has no memory
+        // any more, an ordinary user may not read it.
+        let io = (0..LOOKS).find_map(|look| {
+            if look > 0 {
+                std::thread::sleep(BETWEEN_LOOKS);
+            }
+            read_to_string(format!("/proc/{}/io", process.id)).ok()
+        });
         let at = Instant::now();
         let cpu = process::cpu_time(process.id).ok()?;
-        let io = read_to_string(format!("/proc/{}/io", process.id));
         let switches = threads(process.id).into_iter().filter_map(|tid| {
             let status = read_to_string(format!("/proc/{}/task/{tid}/status", process.id));
             Some((tid, switches(&status.ok()?)?))
@@ -42,7 +53,7 @@ impl Account {
         Some(Self {
             at,
             cpu_ns: super::nanoseconds(cpu),
-            read_write_calls: io.ok().and_then(|text| read_write_calls(&text)),
+            read_write_calls: io.and_then(|text| read_write_calls(&text)),
             switches: switches.collect(),
         })
     }
