@@ -23,7 +23,10 @@ fn a_process_may_execute_while_it_is_attached_to() {
         tracee.is_untraced_and("RSDZX");
         let report = report(&harness);
         assert_eq!(report["state"]["status"], "complete", "{stderr}");
-        assert_eq!(report["warnings"], Value::Array(Vec::new()));
+        // While the first thread is dead an ordinary user may not read its calls.
+        let warnings = report["warnings"].as_array().expect("warnings");
+        let allowed = |warning: &Value| warning.to_string().contains("/proc/PID/io");
+        assert!(warnings.iter().all(allowed), "{warnings:?}");
         for mode in ["none", "ptrace"] {
             assert_eq!(windows(&report, mode).len(), 30, "{mode}");
         }

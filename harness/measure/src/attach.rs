@@ -372,7 +372,8 @@ fn observations(windows: &[Window]) -> Vec<String> {
     {
         observations.push(
             "/proc/PID/io cannot be read, so the calls that read or write are not known: it needs \
-             CONFIG_TASK_IO_ACCOUNTING and leave to trace the process"
+             CONFIG_TASK_IO_ACCOUNTING and leave to trace the process, which an ordinary user has not while its first \
+             thread has ended"
                 .to_owned(),
         );
     }
