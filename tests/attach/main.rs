@@ -218,7 +218,7 @@ fn a_process_goes_on_unharmed() {
     let stderr = child.stderr.as_mut().expect("a pipe");
     stderr.read_to_string(&mut errors).expect("its errors");
     assert!(ended.success(), "{errors}");
-    tracee.is_untraced_and("RSD");
+    tracee.is_untraced_and("RSDZX");
     let report = report(&harness);
     assert_eq!(report["state"]["status"], "complete");
     assert_eq!(report["warnings"], Value::Array(Vec::new()));
@@ -427,7 +427,7 @@ fn whatever_ends_the_tracing_the_process_goes_on() {
                 .iter()
                 .all(|status| field(status, "TracerPid") == "0")
         });
-        tracee.is_untraced_and("RSD");
+        tracee.is_untraced_and("RSDZX");
         let report = report(&harness);
         assert!(!windows(&report, "ptrace").is_empty(), "{end}");
         let printed = harness.stdout(&["report", "r"]);
