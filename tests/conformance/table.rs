@@ -292,6 +292,14 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
             ..USUAL
         },
         Scenario {
+            name: "forged_sigchld",
+            program: "forged_sigchld",
+            output: Output::Is("told of the end of process 1\n"),
+            story: "a: execve( exec execve=0 sig17 exit_group( exit0",
+            every_call: true,
+            ..USUAL
+        },
+        Scenario {
             name: "clone_flags",
             program: "clone_flags",
             output: Output::Is("CLONE_PTRACE: 2\nCLONE_PARENT: has the parent's parent: yes\n"),

@@ -61,8 +61,6 @@ int main(int argc, char **argv)
 	say("dumpable: %d, subreaper: ", prctl(PR_GET_DUMPABLE));
 	int subreaper = 1;
 	CHECK(prctl(PR_GET_CHILD_SUBREAPER, &subreaper) == 0);
-	int death = 1;
-	CHECK(prctl(PR_GET_PDEATHSIG, &death) == 0);
 	say("%d\n", subreaper);
 	say("priority: %d, scheduler: %d, timer slack: %d, persona: %lx\n", getpriority(PRIO_PROCESS, 0),
 	    sched_getscheduler(0), prctl(PR_GET_TIMERSLACK), syscall(SYS_personality, 0xffffffff));

@@ -155,9 +155,18 @@ pub fn children() -> Vec<Tid> {
         .collect()
 }
 
-fn parent_of(process: Tid) -> Option<Tid> {
+/// The parent of a process; `None` where it has been waited for.
+#[must_use]
+pub fn parent_of(process: Tid) -> Option<Tid> {
     let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
     after_command(&stat).nth(1)?.parse().ok().map(Tid)
+}
+
+/// The process that a thread belongs to.
+#[must_use]
+pub fn of_thread(thread: Tid) -> Option<Tid> {
+    let status = std::fs::read_to_string(format!("/proc/{thread}/status")).ok()?;
+    field(&status, "Tgid")?.parse().ok().map(Tid)
 }
 
 /// The fields of proc_pid_stat(5) after the command's name, which may hold

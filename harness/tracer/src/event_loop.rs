@@ -378,10 +378,13 @@ impl<'s, L: Observer> Tracer<'s, L> {
     fn on_child_signal(&mut self, tid: Tid, stopped: &Stopped) -> Result<(), Error> {
         let child = stopped.ended_child();
         let child = child.map_err(|errno| failed(tid, "PTRACE_GETSIGINFO", errno))?;
-        // In a namespace of its own the parent knows the child by another id.
+        // In a namespace of its own the parent knows the child by another id. A
+        // process may send itself what it wants (rt_sigqueueinfo(2)), so that the
+        // child can be another's; one that has been waited for says no more.
         if let Some(child) = child.flatten()
             && !self.tracees.knows(child)
             && process::shares_pid_namespace(tid)
+            && process::parent_of(child).is_none_or(|p| Some(p) == process::of_thread(tid))
         {
             self.escapes.suspect(child, &self.tracees);
         }
