@@ -80,7 +80,7 @@ fn classes() -> Vec<(String, String)> {
         let some = names.iter().take(4).copied().collect::<Vec<_>>().join(", ");
         let more = if names.len() > 4 { ", …" } else { "" };
         (
-            format!("%{}", class.name()),
+            class.name().to_owned(),
             format!("{:3}  {some}{more}", names.len()),
         )
     };
