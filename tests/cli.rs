@@ -3,13 +3,13 @@
 
 mod common;
 
-use common::{FAIL, Harness, USAGE, row, wait_until};
+use common::{FAIL, Harness, USAGE, row, text, wait_until};
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
 /// Words, the exit code, and what must be said.
-const REFUSED: [(&[&str], i32, &[&str]); 22] = [
+const REFUSED: [(&[&str], i32, &[&str]); 26] = [
     (
         &["run", "--workload", "make-simm"],
         USAGE,
@@ -56,7 +56,31 @@ const REFUSED: [(&[&str], i32, &[&str]); 22] = [
         &["--units"],
     ),
     (&["run", "--workload", ""], USAGE, &["--workload"]),
-    (&["run"], USAGE, &["--workload"]),
+    (
+        &["run"],
+        USAGE,
+        &["--workload", "-- COMMAND", "--shell", "--attach"],
+    ),
+    (
+        &["run", "--runs", "-1", "--", "true"],
+        USAGE,
+        &["'-1'", "--runs", "1.."],
+    ),
+    (
+        &["run", "--jobs", "3", "--", "true"],
+        USAGE,
+        &["--jobs", "leave it out", "make-sim"],
+    ),
+    (
+        &["run", "--workload", "make-sim", "--operations", "5"],
+        USAGE,
+        &["--operations", "getppid"],
+    ),
+    (
+        &["run", "--workload", "getppid,noop", "--units", "5"],
+        USAGE,
+        &["--units", "make-sim"],
+    ),
     (
         &["run", "--pin", "both", "--workload", "getppid"],
         USAGE,
@@ -337,6 +361,22 @@ fn a_full_disk_is_said_and_ends_the_measurement() {
     assert_eq!(output.status.code(), Some(FAIL), "{stderr}");
     assert!(stderr.contains("File too large"), "{stderr}");
     assert!(!stderr.contains("panicked"), "{stderr}");
+}
+
+/// Names that are listed are names that are taken.
+#[test]
+fn listed_classes_are_trace_sets() {
+    let harness = Harness::new();
+    let list = text(&harness.stdout(&["list", "classes"]));
+    let names: Vec<_> = list
+        .lines()
+        .filter_map(|line| line.split_whitespace().next())
+        .filter(|word| word.contains('%'))
+        .collect();
+    assert!(names.len() > 15, "{list}");
+    let all = names.join(",");
+    let words = ["filter", "show", "--compiler", "linear", "--trace", &all];
+    assert!(!harness.stdout(&words).is_empty());
 }
 
 #[test]

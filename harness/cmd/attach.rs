@@ -22,6 +22,7 @@ pub(super) struct AttachArgs {
     #[arg(
         long,
         value_name = "PID",
+        allow_negative_numbers = true,
         value_parser = clap::value_parser!(i32).range(1..),
         conflicts_with_all = [
             "workload", "command", "shell", "filter", "warmup", "pin", "setup", "prepare", "conclude", "cleanup",
@@ -30,7 +31,7 @@ pub(super) struct AttachArgs {
     )]
     pub(super) attach: Option<i32>,
     /// Length of a window with --attach [default: 2]
-    #[arg(long = "for", value_name = "SECONDS", value_parser = seconds)]
+    #[arg(long = "for", value_name = "SECONDS", allow_negative_numbers = true, value_parser = seconds)]
     window: Option<Duration>,
 }
 

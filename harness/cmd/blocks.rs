@@ -19,13 +19,18 @@ pub(super) struct Blocks {
     #[arg(long, value_name = "PERCENT", default_value = "5", value_parser = compare::percent)]
     pub(super) max_steal: f64,
     /// Seed of the order, the environment's padding and the workloads
-    #[arg(long, value_name = "N", default_value_t = 1)]
+    #[arg(
+        long,
+        value_name = "N",
+        allow_negative_numbers = true,
+        default_value_t = 1
+    )]
     pub(super) seed: u64,
     /// Operations of a microbenchmark's loop [default: one four-hundredth of its own]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1_000_000_000))]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = clap::value_parser!(u64).range(1..=1_000_000_000))]
     operations: Option<u64>,
     /// Units of make-sim; its time and counts grow with them
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     units: Option<u32>,
 }
 

@@ -125,6 +125,7 @@ fn is_usage(error: &anyhow::Error) -> bool {
                 | Measure::TraceSet { .. }
                 | Measure::NoFilter
                 | Measure::FilterUnused
+                | Measure::SizeUnused(_)
                 | Measure::CannotAttach { .. }
                 | Measure::NothingAttached
         )

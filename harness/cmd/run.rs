@@ -1,7 +1,7 @@
 //! `harness run`: takes a measurement and reports it.
 
 use crate::cmd::attach::{self, AttachArgs};
-use crate::cmd::{Exit, complain, filter, print, provenance};
+use crate::cmd::{Exit, Usage, complain, filter, print, provenance};
 use anyhow::Context;
 use clap::builder::NonEmptyStringValueParser;
 use harness_cbpf::disassemble;
@@ -23,7 +23,7 @@ use time::format_description::well_known::Rfc3339;
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// Workloads, separated by commas; see `harness list workloads`
-    #[arg(long, value_name = "NAME,…", value_delimiter = ',', value_parser = NonEmptyStringValueParser::new(), required_unless_present_any = ["command", "shell", "attach"])]
+    #[arg(long, value_name = "NAME,…", value_delimiter = ',', value_parser = NonEmptyStringValueParser::new())]
     workload: Vec<String>,
     /// Modes, separated by commas, or `all` that can run here; see `harness list modes`
     #[arg(long, value_name = "LIST|all", value_delimiter = ',', default_value = "all", value_parser = NonEmptyStringValueParser::new())]
@@ -37,13 +37,23 @@ pub(super) struct Args {
     #[arg(long, value_name = "FILE")]
     filter: Option<PathBuf>,
     /// Counted runs of each workload under each mode; 6 is the least that gives a 95 % interval
-    #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     runs: u32,
     /// Uncounted runs before them
-    #[arg(long, value_name = "N", default_value_t = 1)]
+    #[arg(
+        long,
+        value_name = "N",
+        allow_negative_numbers = true,
+        default_value_t = 1
+    )]
     warmup: u32,
     /// Seed of the order, the environment's padding and the workloads
-    #[arg(long, value_name = "N", default_value_t = 1)]
+    #[arg(
+        long,
+        value_name = "N",
+        allow_negative_numbers = true,
+        default_value_t = 1
+    )]
     seed: u64,
     /// Where tracer and tracees run [default: same-core for workloads of one process, else none]
     #[arg(long, value_enum)]
@@ -77,13 +87,13 @@ pub(super) struct Args {
     #[arg(long, value_enum, default_value_t = FormatArg::Table)]
     format: FormatArg,
     /// Operations of a microbenchmark's loop
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1_000_000_000))]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = clap::value_parser!(u64).range(1..=1_000_000_000))]
     operations: Option<u64>,
     /// Units of make-sim; its time and counts grow with them
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     units: Option<u32>,
     /// Units make-sim builds at once
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = clap::value_parser!(u32).range(1..=1024))]
     jobs: Option<u32>,
     #[command(flatten)]
     attach: AttachArgs,
@@ -149,8 +159,9 @@ pub(super) fn run(args: Args, verbose: bool) -> anyhow::Result<Exit> {
     if let Some(log) = &log {
         StopLog::check(log)?;
     }
-    let termination = Termination::block().context("signalfd(2)")?;
+    // Reads the filter, which may be long in coming: a signal then ends all at once.
     let request = request(args, verbose)?;
+    let termination = Termination::block().context("signalfd(2)")?;
     let program = request
         .filter
         .as_ref()
@@ -268,6 +279,13 @@ fn request(args: Args, verbose: bool) -> anyhow::Result<Request> {
         // By its path, as system(3) has it: PATH is for what the line names.
         let words = ["/bin/sh", "-c", &line].map(OsString::from);
         targets.push(Target::Command(words.into()));
+    }
+    if targets.is_empty() {
+        return Err(Usage(
+            "name what to measure: --workload NAME, -- COMMAND, --shell LINE or --attach PID; `harness list workloads` has the names"
+                .to_owned(),
+        )
+        .into());
     }
     let filter = args.filter.as_deref().map(filter::input::program);
     Ok(Request {

@@ -83,6 +83,12 @@ pub enum Error {
         "--filter gives a program to mode seccomp-file, which is not among --modes: add it there, or leave --filter out"
     )]
     FilterUnused,
+    /// A size that nothing which is run has.
+    #[error(
+        "{0} is the size of a workload, and none that is asked for has it: leave it out, or name a workload ({takers}) with --workload",
+        takers = takers(.0)
+    )]
+    SizeUnused(&'static str),
     /// The mode of a program of the user's without one.
     #[error("mode seccomp-file measures a program of your own: name its file with --filter FILE")]
     NoFilter,
@@ -158,6 +164,14 @@ fn hint(nearest: &[String]) -> String {
     } else {
         format!(" (did you mean {}?)", nearest.join(" or "))
     }
+}
+
+/// The workloads that have this option.
+fn takers(option: &'static str) -> String {
+    let all = harness_workloads::registry().iter();
+    let takers = all.filter(|workload| workload.options().contains(&option));
+    let names: Vec<_> = takers.map(|workload| workload.name()).collect();
+    names.join(", ")
 }
 
 /// The names most like `name`, best first.

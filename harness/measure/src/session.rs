@@ -3,7 +3,7 @@
 use crate::isolated::{self, Binaries, Processors};
 use crate::request::Request;
 use crate::runs::Runs;
-use crate::subject::Subject;
+use crate::subject::{Subject, check_size};
 use crate::{Error, environment, nearest, order, startup};
 use harness_mode::{Mode, SeccompFile, Unavailable};
 use harness_record::{
@@ -49,6 +49,7 @@ impl Session {
         };
         process::become_subreaper().map_err(|errno| io(errno.into()))?;
         let modes = choose_modes(request.modes.as_deref(), request.filter.as_ref())?;
+        check_size(&request)?;
         let own = isolated::own_binary()?;
         let startup = if request.targets.iter().any(Subject::has_statement) {
             startup::measure(&own, termination)?

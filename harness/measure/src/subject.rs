@@ -41,6 +41,28 @@ pub(crate) fn find(name: &str) -> Result<&'static dyn Workload, Error> {
     })
 }
 
+/// Refuses a size that nothing which is asked for would have.
+pub(crate) fn check_size(request: &Request) -> Result<(), Error> {
+    let size = request.size;
+    let given = [
+        ("--operations", size.operations.is_some()),
+        ("--units", size.units.is_some()),
+        ("--jobs", size.jobs.is_some()),
+    ];
+    let mut taken = Vec::new();
+    for target in &request.targets {
+        if let Target::Workload(name) = target {
+            taken.extend(find(name)?.options());
+        }
+    }
+    for (option, _) in given.iter().filter(|(_, is_given)| *is_given) {
+        if !taken.contains(option) {
+            return Err(Error::SizeUnused(option));
+        }
+    }
+    Ok(())
+}
+
 /// The words that turn the harness's binary into a workload.
 pub(crate) fn own_words(name: &str, options: Vec<String>) -> Vec<OsString> {
     let words = ["harness", harness_workloads::HIDDEN_WORD, name].map(OsString::from);
