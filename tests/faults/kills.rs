@@ -77,12 +77,15 @@ impl Trial {
         std::thread::sleep(self.delay);
         let victim = self.meet(&mark, &mut child);
         let met = victim.as_ref().is_some_and(Process::kill);
-        let output = child.wait_with_output().expect("the harness ends");
         if self.victim == Part::Harness && met {
-            // Its guardian needs a moment, and nobody waits for it.
+            // Its guardian needs a moment, and nobody waits for it. Before the
+            // output is read: its end comes with that of the last process.
             wait_until("every process dies with the harness", || {
                 mark.alive().is_empty()
             });
+        }
+        let output = child.wait_with_output().expect("the harness ends");
+        if self.victim == Part::Harness && met {
             let ended = output.status;
             let too_late = self.tree == TREE && ended.success();
             assert!(ended.signal() == Some(9) || too_late, "{ended}");
