@@ -8,9 +8,9 @@
 
 use harness_cbpf::{Action, Program, SeccompData, run};
 use harness_filter::{Options, TALK_SETS, reference, registry};
+use harness_mode::sock_filters;
 use harness_sys::Errno;
 use harness_sys::probe_calls::{Entry, Guard, in_child};
-use harness_sys::seccomp::SockFilter;
 use harness_syscalls::{Abi, Multiplexer, Table, TraceSet, X32_SYSCALL_BIT};
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
@@ -97,16 +97,7 @@ fn has_int80() -> bool {
 
 /// The kernel's decisions, `None` for a call that cannot be tried.
 fn kernel(program: &Program, calls: &[Call]) -> Vec<Option<Action>> {
-    let filter: Vec<SockFilter> = program
-        .instructions()
-        .iter()
-        .map(|insn| SockFilter {
-            code: insn.code,
-            jt: insn.jt,
-            jf: insn.jf,
-            k: insn.k,
-        })
-        .collect();
+    let filter = sock_filters(program.instructions());
     let results = in_child(calls.len(), |results| {
         let guard = Guard::install()?;
         guard.test(&filter)?;

@@ -2,28 +2,16 @@
 //! computes is what the interpreter computes, whatever the instructions.
 
 use harness_cbpf::{Action, Insn, Program, SeccompData, code, offset, run};
+use harness_mode::sock_filters;
 use harness_sys::Errno;
 use harness_sys::probe_calls::{ChildError, Entry, Guard, in_child};
-use harness_sys::seccomp::SockFilter;
 use harness_syscalls::Abi;
 use proptest::prelude::*;
 use std::sync::atomic::Ordering;
 
-fn filter(instructions: &[Insn]) -> Vec<SockFilter> {
-    instructions
-        .iter()
-        .map(|insn| SockFilter {
-            code: insn.code,
-            jt: insn.jt,
-            jf: insn.jf,
-            k: insn.k,
-        })
-        .collect()
-}
-
 /// Whether seccomp(2) accepts the instructions.
 fn kernel_accepts(instructions: &[Insn]) -> bool {
-    let filter = filter(instructions);
+    let filter = sock_filters(instructions);
     let tried = in_child(0, |_| Guard::install()?.test(&filter));
     match tried {
         Ok(_) => true,
@@ -126,7 +114,7 @@ fn the_kernel_divides_by_x_as_the_interpreter_does() {
         let expected = run(&program, &data(39, ARGUMENT)).action_value;
         let found = in_child(1, |results| {
             let guard = Guard::install()?;
-            guard.test(&filter(program.instructions()))?;
+            guard.test(&sock_filters(program.instructions()))?;
             let value = guard.call(Entry::Syscall, 39, ARGUMENT).unwrap_or(0);
             results[0].store(value.unsigned_abs(), Ordering::Relaxed);
             Ok(())
@@ -164,7 +152,7 @@ proptest! {
         program in computations(),
         calls in prop::collection::vec((0..600_u32, any::<u32>()), 4),
     ) {
-        let filter = filter(program.instructions());
+        let filter = sock_filters(program.instructions());
         // Divided by 0 a program returns 0, which kills: another test has that.
         let calls: Vec<(u32, u32)> = calls
             .into_iter()

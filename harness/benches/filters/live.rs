@@ -1,9 +1,10 @@
 //! What a call costs on this kernel under a filter.
 
 use harness_cbpf::Program;
+use harness_mode::sock_filters;
 use harness_stats::median;
 use harness_sys::probe_calls::{Idle, in_child};
-use harness_sys::seccomp::{self, SockFilter};
+use harness_sys::seccomp;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
@@ -33,17 +34,7 @@ pub(crate) fn total(program: &Program, call: Idle, calls: u64) -> (Duration, i32
 
 /// Nanoseconds of each of some chunks of calls, made in a child of its own, and the error.
 fn chunks(program: Option<&Program>, call: Idle, chunks: usize, calls: u64) -> (Vec<u64>, i32) {
-    let filter: Option<Vec<SockFilter>> = program.map(|program| {
-        let insns = program.instructions().iter();
-        insns
-            .map(|insn| SockFilter {
-                code: insn.code,
-                jt: insn.jt,
-                jf: insn.jf,
-                k: insn.k,
-            })
-            .collect()
-    });
+    let filter = program.map(|program| sock_filters(program.instructions()));
     // The clock is read without a call (vdso(7)); where it is not, the child says so by its end.
     let words = in_child(chunks + 1, |words| {
         if let Some(filter) = &filter {

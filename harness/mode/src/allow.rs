@@ -11,6 +11,7 @@ use harness_sys::launcher::{Launch, LaunchError, Start, spawn_probe};
 use harness_sys::seccomp::SockFilter;
 use harness_sys::{Errno, wait};
 use harness_syscalls::TraceSet;
+use harness_tracer::ALLOW_SECCOMP;
 use harness_tracer::observer::Observer;
 
 /// Mode `seccomp-allow`.
@@ -44,8 +45,7 @@ impl Mode for Allow {
     fn check(&self) -> Result<(), Unavailable> {
         install().map_err(|error| Unavailable {
             reason: error.to_string(),
-            remedy: "run a kernel with CONFIG_SECCOMP_FILTER, and in a container allow seccomp(2)"
-                .to_owned(),
+            remedy: ALLOW_SECCOMP.to_owned(),
         })
     }
 

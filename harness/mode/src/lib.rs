@@ -23,7 +23,7 @@ mod seccomp;
 mod untraced;
 
 pub use file::SeccompFile;
-use harness_cbpf::{Cacheable, Program};
+use harness_cbpf::{Cacheable, Insn, Program};
 use harness_filter::Profile;
 use harness_sys::launcher::{Launch, LaunchError};
 use harness_sys::seccomp::SockFilter;
@@ -143,6 +143,18 @@ pub fn no_filter_on_running() -> Unavailable {
     }
 }
 
+/// Instructions as seccomp(2) takes them.
+#[must_use]
+pub fn sock_filters(instructions: &[Insn]) -> Vec<SockFilter> {
+    let sock_filter = |insn: &Insn| SockFilter {
+        code: insn.code,
+        jt: insn.jt,
+        jf: insn.jf,
+        k: insn.k,
+    };
+    instructions.iter().map(sock_filter).collect()
+}
+
 /// A program and where it is from.
 pub struct Filter {
     /// Name of the compiler, or `file`.
@@ -154,17 +166,7 @@ pub struct Filter {
 impl Filter {
     /// As seccomp(2) takes it.
     fn instructions(&self) -> Vec<SockFilter> {
-        let sock_filter = |insn: &harness_cbpf::Insn| SockFilter {
-            code: insn.code,
-            jt: insn.jt,
-            jf: insn.jf,
-            k: insn.k,
-        };
-        self.program
-            .instructions()
-            .iter()
-            .map(sock_filter)
-            .collect()
+        sock_filters(self.program.instructions())
     }
 
     /// Instructions that a native call executes, on average over the calls of

@@ -227,7 +227,7 @@ impl Launched {
     }
 
     /// Ends a child that was not released, and reaps it.
-    pub fn abandon(self) {
+    pub fn cancel(self) {
         let tid = self.tid;
         // The child exits when it finds the pipe closed.
         drop(self);

@@ -135,8 +135,7 @@ pub fn threads(process: Tid) -> Vec<Tid> {
 /// parentheses and blanks.
 fn start_time(process: Tid) -> Option<u64> {
     let stat = read_to_string(format!("/proc/{process}/stat")).ok()?;
-    let (_, fields) = stat.rsplit_once(')')?;
-    fields.split_whitespace().nth(19)?.parse().ok()
+    process::after_command(&stat).nth(19)?.parse().ok()
 }
 
 /// What was seen of a process while it was traced.

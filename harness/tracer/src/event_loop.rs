@@ -146,7 +146,7 @@ fn observed(
         Policy::FilteredCalls(_) => Options::WHOLE_TREE.with_seccomp_stops(),
     };
     if let Err(errno) = ptrace::seize(root, options) {
-        child.abandon();
+        child.cancel();
         return Err(Error::Attach { errno });
     }
     child.release();
@@ -489,6 +489,10 @@ fn makes_task(abi: Abi, number: u32) -> bool {
     }
 }
 
+/// What may help where no filter can be installed.
+pub const ALLOW_SECCOMP: &str =
+    "run a kernel with CONFIG_SECCOMP_FILTER, and in a container allow seccomp(2)";
+
 impl Error {
     /// What may help.
     #[must_use]
@@ -502,9 +506,7 @@ impl Error {
                 step: Step::Filter | Step::NoNewPrivs,
                 ..
             })
-            | Self::NoSeccompStop => {
-                "run a kernel with CONFIG_SECCOMP_FILTER, and in a container allow seccomp(2)"
-            }
+            | Self::NoSeccompStop => ALLOW_SECCOMP,
             Self::Launch(LaunchError::Parent {
                 errno: Errno::EAGAIN | Errno::EMFILE,
                 ..

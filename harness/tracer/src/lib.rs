@@ -23,4 +23,4 @@ mod tracees;
 pub mod trial;
 mod waiting;
 
-pub use event_loop::{End, Error, Events, Outcome, TRACE_DATA, trace};
+pub use event_loop::{ALLOW_SECCOMP, End, Error, Events, Outcome, TRACE_DATA, trace};

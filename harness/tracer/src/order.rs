@@ -72,7 +72,7 @@ fn observe(start: Start<'_>) -> Result<(Vec<Stop>, Source), Error> {
     let mut source = Source::default();
     let attached = ptrace::seize(tid, Options::WHOLE_TREE.with_seccomp_stops());
     if let Err(errno) = attached {
-        child.abandon();
+        child.cancel();
         return Err(Error::Attach { errno });
     }
     child.release();

@@ -21,7 +21,7 @@ pub fn executes(launch: &Launch<'_>) -> Result<(), LaunchError> {
     let mut child = launch.spawn(Start::Traced)?;
     let tid = child.tid();
     if ptrace::seize(tid, Options::WHOLE_TREE).is_err() {
-        child.abandon();
+        child.cancel();
         return Ok(());
     }
     child.release();

@@ -95,14 +95,7 @@ fn switches(status: &str) -> Option<(u64, u64)> {
 }
 
 fn value(text: &str, name: &str) -> Option<u64> {
-    let value = |line: &str| {
-        line.strip_prefix(name)?
-            .strip_prefix(':')?
-            .trim()
-            .parse()
-            .ok()
-    };
-    text.lines().find_map(value)
+    process::field(text, name)?.parse().ok()
 }
 
 #[cfg(test)]
