@@ -463,3 +463,34 @@ fn calls_are_explained_with_what_keeps_them_from_the_cache() {
         csv.lines().count()
     );
 }
+
+/// 800 tests that may come out either way have more outcomes than can be tried, or kept: ulimit ends what takes more memory.
+#[test]
+fn a_program_of_too_many_ways_is_explained_as_far_as_it_can_be() {
+    let harness = Harness::new();
+    let mut program = String::new();
+    for n in 0..800_u32 {
+        let (offset, bit) = (16 + 4 * (n % 12), 1_u32 << (n % 32));
+        program += &format!("ld [{offset}]\njset #{bit}, to{n}\nto{n}:\n");
+    }
+    program += "ret #0x7fff0000\n";
+    harness.write("many", program.as_bytes());
+    let words = [
+        "filter", "explain", "--file", "many", "--abi", "x86_64", "--only", "read",
+    ];
+    let command = harness.command(&words);
+    let mut limited = Command::new("sh");
+    limited
+        .args(["-c", "ulimit -v 1000000 && exec \"$0\" \"$@\""])
+        .arg(command.get_program())
+        .args(command.get_args())
+        .current_dir(harness.directory());
+    let output = limited.output().expect("a shell");
+    let (table, said) = (text(&output.stdout), text(&output.stderr));
+    assert!(output.status.success(), "{}: {said}", output.status);
+    assert!(table.contains("ALLOW* or else"), "{table}");
+    assert!(
+        table.contains("more cases apart than can be tried"),
+        "{table}"
+    );
+}

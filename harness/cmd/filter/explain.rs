@@ -5,15 +5,16 @@ use super::options::Numbers;
 use super::output::{self, Cells};
 use crate::cmd::{Exit, Usage, complain, print};
 use harness_cbpf::{Action, Obstacle, Program};
-use harness_filter::{Cache, Explanation};
+use harness_filter::{Budget, Cache, Explanation, Undecided};
 use harness_syscalls::{Abi, Arch, TraceSet};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
 /// Explain a filter call by call: action, instructions executed, cached by the kernel or why not
 ///
 /// All arguments are 0; a call marked * may fare otherwise with others, and what they can lead to
-/// follows ('or else': other actions may be possible that could not be found). A cached call is allowed
+/// follows ('or else': other actions may be possible that could not be found, or not among the
+/// cases that are tried, of which a short program can make more than a machine can run). A cached call is allowed
 /// without running the program (Linux 5.11 and later): the program allows it by nothing but the
 /// number, the architecture, ja, and constants for jeq, jge, jgt, jset and `and`; and so does every
 /// other filter of the process.
@@ -79,24 +80,26 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
     }
     let only = args.only.as_deref();
     let only = only.map(|text| TraceSet::parse(text, table)).transpose()?;
-    let calls: Vec<Explanation> = harness_filter::explain(&named.program, table, arch)
+    let mut budget = Budget::new();
+    let calls: Vec<Call> = harness_filter::explain(&named.program, table, arch)
         .into_iter()
         .filter(|call| args.abi.has(call.abi))
         .filter(|call| {
             only.as_ref()
                 .is_none_or(|set| set.contains(call.abi, call.nr))
         })
+        .map(|call| Call::new(call, &named.program, &mut budget))
         .collect();
     let disassembly = harness_cbpf::disassemble(&named.program);
     let text = match args.format {
         Format::Table => format!(
             "{}\n{}",
-            listed(&calls, &named.program, &disassembly).aligned(),
+            listed(&calls, &disassembly).aligned(),
             summary(&named.name, &named.program, &calls)
         ),
-        Format::Csv => columns(&calls, &named.program, &disassembly).csv(),
+        Format::Csv => columns(&calls, &disassembly).csv(),
         Format::Json => {
-            let object = |call| Object::new(call, &named.program, &disassembly);
+            let object = |call| Object::new(call, &disassembly);
             let objects = calls.iter().map(object);
             output::array(objects)? + "\n"
         }
@@ -150,34 +153,53 @@ fn reason(call: &Explanation, text: &str) -> Option<String> {
     })
 }
 
-/// Every action that a call of the number can get, and whether these are all.
-fn reachable(call: &Explanation, program: &Program) -> (Vec<String>, bool) {
-    if !call.conditional {
-        return (vec![Action::effect(call.action_value).to_string()], true);
-    }
-    let (actions, undecided) = harness_filter::actions(program, call.abi, call.nr);
-    let actions = actions.iter().map(Action::to_string);
-    (actions.collect(), undecided.is_none())
+/// A call with every action that it can get.
+struct Call {
+    explained: Explanation,
+    actions: BTreeSet<Action>,
+    /// Why these may not be all.
+    undecided: Option<Undecided>,
 }
 
-/// The action if all arguments are 0, and those with others.
-fn all_actions(call: &Explanation, program: &Program) -> String {
-    let mut text = action(call);
-    if call.conditional {
-        text.push('*');
-        let first = Action::effect(call.action_value).to_string();
-        let (actions, all) = reachable(call, program);
-        for other in actions.iter().filter(|&action| *action != first) {
-            let _ = write!(text, " or {other}");
-        }
-        if !all {
-            text.push_str(" or else");
+impl Call {
+    fn new(explained: Explanation, program: &Program, budget: &mut Budget) -> Self {
+        let (actions, undecided) = if explained.conditional {
+            harness_filter::actions(program, explained.abi, explained.nr, budget)
+        } else {
+            (
+                BTreeSet::from([Action::effect(explained.action_value)]),
+                None,
+            )
+        };
+        Self {
+            explained,
+            actions,
+            undecided,
         }
     }
-    text
+
+    fn action_names(&self) -> Vec<String> {
+        self.actions.iter().map(Action::to_string).collect()
+    }
+
+    /// The action if all arguments are 0, and those with others.
+    fn all_actions(&self) -> String {
+        let mut text = action(&self.explained);
+        if self.explained.conditional {
+            text.push('*');
+            let first = Action::effect(self.explained.action_value);
+            for other in self.actions.iter().filter(|&&action| action != first) {
+                let _ = write!(text, " or {other}");
+            }
+            if self.undecided.is_some() {
+                text.push_str(" or else");
+            }
+        }
+        text
+    }
 }
 
-fn listed(calls: &[Explanation], program: &Program, text: &str) -> Cells {
+fn listed(calls: &[Call], text: &str) -> Cells {
     let columns = vec![
         ("abi", false),
         ("nr", true),
@@ -186,7 +208,8 @@ fn listed(calls: &[Explanation], program: &Program, text: &str) -> Cells {
         ("executed", true),
         ("cached", false),
     ];
-    let row = |call: &Explanation| {
+    let row = |row: &Call| {
+        let call = &row.explained;
         let cached = match reason(call, text) {
             None => "yes".to_owned(),
             Some(why) => format!("no: {why}"),
@@ -195,7 +218,7 @@ fn listed(calls: &[Explanation], program: &Program, text: &str) -> Cells {
             call.abi.to_string(),
             call.nr.to_string(),
             call.name.unwrap_or("-").to_owned(),
-            all_actions(call, program),
+            row.all_actions(),
             call.executed.to_string(),
             cached,
         ]
@@ -207,7 +230,7 @@ fn listed(calls: &[Explanation], program: &Program, text: &str) -> Cells {
 }
 
 /// For each ABI and action: how many numbers, how many of them cached, and what they execute.
-fn summary(name: &str, program: &Program, calls: &[Explanation]) -> String {
+fn summary(name: &str, program: &Program, calls: &[Call]) -> String {
     #[derive(Default)]
     struct Group {
         numbers: u64,
@@ -216,7 +239,10 @@ fn summary(name: &str, program: &Program, calls: &[Explanation]) -> String {
         most: u32,
     }
     let mut groups: BTreeMap<(Abi, Option<Action>), Group> = BTreeMap::new();
-    for call in calls {
+    for Call {
+        explained: call, ..
+    } in calls
+    {
         let group = groups.entry((call.abi, call.action())).or_default();
         group.numbers += 1;
         group.cached += u64::from(call.cache == Cache::Cached);
@@ -246,16 +272,22 @@ fn summary(name: &str, program: &Program, calls: &[Explanation]) -> String {
     };
     let mut text = format!("{name}: {}\n", output::instruction_count(program));
     text += &groups.aligned();
-    if calls.iter().any(|call| call.conditional) {
+    if calls.iter().any(|call| call.explained.conditional) {
         let _ = writeln!(
             text,
             "* looks at arguments or the instruction pointer; first what happens if they are 0, then what else can"
         );
     }
+    let too_many = |call: &Call| matches!(call.undecided, Some(Undecided::TooMany { .. }));
+    if calls.iter().any(too_many) {
+        text.push_str(
+            "or else: the program tells more cases apart than can be tried, other actions may be possible\n",
+        );
+    }
     text
 }
 
-fn columns(calls: &[Explanation], program: &Program, text: &str) -> Cells {
+fn columns(calls: &[Call], text: &str) -> Cells {
     let columns = [
         "abi",
         "nr",
@@ -268,8 +300,8 @@ fn columns(calls: &[Explanation], program: &Program, text: &str) -> Cells {
         "actions",
         "actions_complete",
     ];
-    let row = |call: &Explanation| {
-        let (actions, complete) = reachable(call, program);
+    let row = |row: &Call| {
+        let call = &row.explained;
         vec![
             call.abi.to_string(),
             call.nr.to_string(),
@@ -279,8 +311,8 @@ fn columns(calls: &[Explanation], program: &Program, text: &str) -> Cells {
             call.conditional.to_string(),
             (call.cache == Cache::Cached).to_string(),
             reason(call, text).unwrap_or_default(),
-            actions.join(" "),
-            complete.to_string(),
+            row.action_names().join(" "),
+            row.undecided.is_none().to_string(),
         ]
     };
     Cells {
@@ -306,8 +338,8 @@ struct Object {
 }
 
 impl Object {
-    fn new(call: &Explanation, program: &Program, text: &str) -> Self {
-        let (actions, actions_complete) = reachable(call, program);
+    fn new(row: &Call, text: &str) -> Self {
+        let call = &row.explained;
         Self {
             abi: call.abi.name(),
             nr: call.nr,
@@ -318,8 +350,8 @@ impl Object {
             conditional: call.conditional,
             cached: call.cache == Cache::Cached,
             reason: reason(call, text),
-            actions,
-            actions_complete,
+            actions: row.action_names(),
+            actions_complete: row.undecided.is_none(),
         }
     }
 }

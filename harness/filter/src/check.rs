@@ -6,7 +6,7 @@ use std::fmt;
 use harness_cbpf::{Action, Insn, Program, SeccompData, code, offset};
 use harness_syscalls::{Abi, Multiplexer, Table, TraceSet};
 
-use crate::explore::{Explorer, Undecided};
+use crate::explore::{Budget, Explorer, Undecided};
 use crate::options::Options;
 use crate::reference;
 
@@ -90,9 +90,19 @@ pub enum Comparison {
 /// that was tried. Of the others it is an argument and no formal proof: every test that a run met was made to come out
 /// both ways on each path to it, where words that do so could be computed back, and arguments that are compared both by
 /// order and bit by bit are undecided. Numbers and architectures compared in both ways are not: beyond the tables only
-/// what is next to a constant or a power of two is tried of them.
+/// what is next to a constant or a power of two is tried of them. Where there is more to try than a [`Budget`] has, that is
+/// undecided.
 #[must_use]
 pub fn compare(left: Decider<'_>, right: Decider<'_>, table: &Table) -> Comparison {
+    compare_within(left, right, table, &Budget::new())
+}
+
+fn compare_within(
+    left: Decider<'_>,
+    right: Decider<'_>,
+    table: &Table,
+    budget: &Budget,
+) -> Comparison {
     if let (Decider::Program(left), Decider::Program(right)) = (left, right)
         && left == right
     {
@@ -103,7 +113,7 @@ pub fn compare(left: Decider<'_>, right: Decider<'_>, table: &Table) -> Comparis
     let abis = Abi::ALL.iter().map(|abi| (abi.audit_arch(), &known));
     let foreign = [0, u32::MAX].map(|arch| (arch, &constants));
     let programs = [left, right].into_iter().filter_map(Decider::program);
-    let mut explorer = Explorer::new(programs.collect());
+    let mut explorer = Explorer::new(programs.collect(), budget.all());
     for (arch, numbers) in abis.chain(foreign) {
         for &nr in numbers {
             explorer.push(SeccompData::new(arch, nr));
@@ -186,4 +196,33 @@ fn numbers(constants: &BTreeSet<u32>, table: &Table) -> BTreeSet<u32> {
         .into_iter()
         .flat_map(|abi| (0..=table.size(abi)).map(move |nr| abi.raw_number(nr)));
     known.chain(constants.iter().copied()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Comparison, Decider, compare_within};
+    use crate::explore::tests::many_ways;
+    use crate::explore::{Budget, Undecided};
+    use harness_syscalls::Table;
+
+    #[test]
+    fn what_a_budget_does_not_last_for_is_undecided() {
+        let (one, other) = (many_ways(800, 0x7fff_0000), many_ways(800, 0x7fff_0001));
+        let (one, other) = (Decider::Program(&one), Decider::Program(&other));
+        let found = compare_within(one, other, Table::current(), &Budget::of(1 << 18));
+        let Comparison::Undecided(Undecided::TooMany { tried }) = found else {
+            panic!("{found:?}");
+        };
+        // A call executes 3202 instructions of both.
+        assert!((1..=(1 << 18) / 3202 + 1).contains(&tried), "{tried}");
+        // The difference at the first call is found however little there is.
+        let denied = many_ways(800, 0x0005_0001);
+        let found = compare_within(
+            one,
+            Decider::Program(&denied),
+            Table::current(),
+            &Budget::of(0),
+        );
+        assert!(matches!(found, Comparison::Different(_)), "{found:?}");
+    }
 }

@@ -6,7 +6,7 @@ use std::fmt;
 use harness_cbpf::{Action, Obstacle, Program, SeccompData, Verdict, constant_allow, run};
 use harness_syscalls::{Abi, Arch, Table};
 
-use crate::explore::{Explorer, Undecided};
+use crate::explore::{Budget, Explorer, Undecided};
 
 /// What a program does with one system call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -100,21 +100,28 @@ pub fn explain_call(program: &Program, table: &Table, abi: Abi, nr: u32) -> Expl
 }
 
 /// Every action that a call of number `nr` of `abi` can get, depending on arguments and instruction pointer, and why
-/// these may not be all.
+/// these may not be all. What is found comes out of `budget`, of which a number gets a part.
 #[must_use]
-pub fn actions(program: &Program, abi: Abi, nr: u32) -> (BTreeSet<Action>, Option<Undecided>) {
-    let mut explorer = Explorer::new(vec![program]).of_one_number();
+pub fn actions(
+    program: &Program,
+    abi: Abi,
+    nr: u32,
+    budget: &mut Budget,
+) -> (BTreeSet<Action>, Option<Undecided>) {
+    let mut explorer = Explorer::new(vec![program], budget.part()).of_one_number();
     explorer.push(SeccompData::new(abi.audit_arch(), abi.raw_number(nr)));
     let mut found = BTreeSet::new();
     while let Some(data) = explorer.pop() {
         found.insert(Action::effect(explorer.run(0, &data).action_value));
     }
+    budget.spend(explorer.spent());
     (found, explorer.undecided())
 }
 
 #[cfg(test)]
 mod tests {
     use super::{Cache, actions, explain, explain_call};
+    use crate::explore::Budget;
     use harness_cbpf::{Action, Obstacle, assemble};
     use harness_syscalls::{Abi, Arch, Table};
 
@@ -144,7 +151,7 @@ mod tests {
         assert_eq!(read.cache.to_string(), "instruction 6 returns TRACE(0x1)");
         let write = of(Abi::X86_64, 1);
         assert_eq!((write.executed, write.conditional), (6, true));
-        let (found, undecided) = actions(&program, Abi::X86_64, 1);
+        let (found, undecided) = actions(&program, Abi::X86_64, 1, &mut Budget::new());
         assert!(found.into_iter().eq([Action::Trace(1), Action::Allow]));
         assert_eq!(undecided, None);
         assert_eq!(write.cache.to_string(), "instruction 3 loads argument 0");

@@ -26,7 +26,7 @@ use harness_syscalls::TraceSet;
 pub use chart::{ChartError, ChartRow, TALK_SETS, as_table, chart, cost};
 pub use check::{Comparison, Counterexample, Decider, compare};
 pub use explain::{Cache, Explanation, actions, explain, explain_call};
-pub use explore::Undecided;
+pub use explore::{Budget, Undecided};
 pub use listing::{comments, listing, machines};
 pub use options::{Options, Unknown};
 pub use profile::{Profile, ProfileError, ProfileReason};

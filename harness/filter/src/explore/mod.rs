@@ -6,14 +6,19 @@
 //! arithmetic. Several programs are run one after the other on each call, as if they were one: what is told apart is
 //! what all of their tests tell apart together.
 
+mod budget;
+mod path;
 mod trace;
 mod value;
 
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::fmt;
 
 use harness_cbpf::{Condition, Outcome, Program, SeccompData, offset, run};
 
+pub use budget::Budget;
+use path::{Paths, place, step};
 use trace::{Test, trace};
 use value::{Op, Source, words};
 
@@ -63,6 +68,12 @@ impl fmt::Display for Undecided {
 /// How many calls are tried at most.
 const MOST_CALLS: usize = 1 << 18;
 
+/// What tests and the calls still to try for them may take of memory, about.
+const MOST_BYTES: usize = 64 << 20;
+
+/// What a call in the queue, and a test met on a new path, take of the time of an instruction.
+const KEEPING: u64 = 4;
+
 /// A test that has come out one way only, and calls at which it may come out the other way.
 struct Flip {
     at: u64,
@@ -78,34 +89,38 @@ pub(crate) struct Explorer<'a> {
     first_word: u32,
     queue: VecDeque<SeccompData>,
     seen: HashSet<SeccompData>,
-    /// Every test met, by program and instruction; usually one each.
-    tests: Vec<Vec<Vec<(u32, Test)>>>,
-    test_count: u32,
+    /// How many calls have left the queue.
+    tried: usize,
+    /// What may still be spent, in instructions.
+    left: u64,
+    spent: u64,
     /// The tests of this call so far, in all programs, and how they came out.
     path: u64,
     /// How tests came out, one bit for each way, by the path to them.
-    outcomes: HashMap<u64, u8>,
+    outcomes: HashMap<u64, u8, Paths>,
     flips: Vec<Flip>,
+    /// What these take of memory.
+    flip_bytes: usize,
     /// How words are compared in calls of a number: by order, bit by bit.
     compared: HashMap<(u32, u32, u32), (bool, bool)>,
     undecided: Option<Undecided>,
 }
 
 impl<'a> Explorer<'a> {
-    pub(crate) fn new(programs: Vec<&'a Program>) -> Self {
+    /// Of programs that are run one after the other; what may be spent on them, in instructions.
+    pub(crate) fn new(programs: Vec<&'a Program>, allowance: u64) -> Self {
         Self {
-            tests: programs
-                .iter()
-                .map(|program| vec![Vec::new(); program.len()])
-                .collect(),
             programs,
             first_word: 0,
             queue: VecDeque::new(),
             seen: HashSet::new(),
-            test_count: 0,
+            tried: 0,
+            left: allowance,
+            spent: 0,
             path: 0,
-            outcomes: HashMap::new(),
+            outcomes: HashMap::default(),
             flips: Vec::new(),
+            flip_bytes: 0,
             compared: HashMap::new(),
             undecided: None,
         }
@@ -119,21 +134,23 @@ impl<'a> Explorer<'a> {
 
     /// Puts a call in the queue, unless it was there.
     pub(crate) fn push(&mut self, data: SeccompData) {
+        self.spend(1);
         if self.seen.contains(&data) {
             return;
         }
         if self.seen.len() >= MOST_CALLS {
-            let tried = MOST_CALLS;
-            self.undecided.get_or_insert(Undecided::TooMany { tried });
+            self.too_many();
             return;
         }
+        self.spend(KEEPING);
         self.seen.insert(data);
         self.queue.push_back(data);
     }
 
-    /// The next call.
+    /// The next call; the first one whatever it costs.
     pub(crate) fn pop(&mut self) -> Option<SeccompData> {
         while self.queue.is_empty() && !self.flips.is_empty() {
+            self.flip_bytes = 0;
             for flip in std::mem::take(&mut self.flips) {
                 if self.outcomes[&flip.at] == BOTH {
                     continue;
@@ -141,35 +158,61 @@ impl<'a> Explorer<'a> {
                 for word in flip.words {
                     self.push(flip.data.with_word(flip.offset, word));
                 }
+                if self.left == 0 {
+                    self.too_many();
+                    break;
+                }
             }
         }
+        if self.left == 0 && self.tried > 0 && !self.queue.is_empty() {
+            self.too_many();
+            return None;
+        }
         self.path = 0;
-        self.queue.pop_front()
+        let next = self.queue.pop_front();
+        self.tried += usize::from(next.is_some());
+        next
+    }
+
+    /// What was spent, in instructions.
+    pub(crate) fn spent(&self) -> u64 {
+        self.spent
     }
 
     /// Why what was tried is not all, if so.
     pub(crate) fn undecided(&self) -> Option<Undecided> {
-        self.undecided
+        // How many were tried is known at the end.
+        self.undecided.map(|why| match why {
+            Undecided::TooMany { .. } => Undecided::TooMany { tried: self.tried },
+            why => why,
+        })
+    }
+
+    fn too_many(&mut self) {
+        let tried = self.tried;
+        self.undecided.get_or_insert(Undecided::TooMany { tried });
+    }
+
+    fn spend(&mut self, instructions: u64) {
+        self.left = self.left.saturating_sub(instructions);
+        self.spent += instructions;
     }
 
     /// Runs a program on the call that came last, after the programs before it, and keeps the calls at which its tests come out otherwise.
     pub(crate) fn run(&mut self, program: usize, data: &SeccompData) -> Outcome {
-        let mut tests = Vec::new();
+        let mut last = 0;
         let returned = trace(self.programs[program], data, |pc, test, value, holds| {
             if test.source != Source::Constant {
-                tests.push((pc, test, value, holds));
+                last = pc;
+                self.meet((program, pc), &test, (value, holds), data);
             }
         });
-        let mut last = 0;
-        for (pc, test, value, holds) in tests {
-            last = pc;
-            self.meet((program, pc), test, (value, holds), data);
-        }
         if returned.source != Source::Constant {
             let at = Undecided::Instruction { program, pc: last };
             self.undecided.get_or_insert(at);
         }
         let outcome = run(self.programs[program], data);
+        self.spend(outcome.executed.into());
         debug_assert_eq!(outcome.action_value, returned.now, "{data:?}");
         outcome
     }
@@ -177,33 +220,39 @@ impl<'a> Explorer<'a> {
     fn meet(
         &mut self,
         (program, pc): (usize, usize),
-        test: Test,
+        test: &Test,
         (value, holds): (u32, bool),
         data: &SeccompData,
     ) {
-        let Source::Word(offset, _) = test.source else {
+        let Source::Word(offset, ops) = &test.source else {
             let at = Undecided::Instruction { program, pc };
             self.undecided.get_or_insert(at);
             return;
         };
+        let offset = *offset;
         if offset < self.first_word {
             return;
         }
-        let id = self.id(program, pc, &test);
-        let place = step(self.path, id << 1);
-        self.path = step(place, u32::from(holds));
-        let outcomes = self.outcomes.entry(place).or_default();
+        let place = place(self.path, (program, pc), test);
+        self.path = step(place, u64::from(holds));
+        let full = self.is_full();
+        let outcomes = match self.outcomes.entry(place) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(_) if full => {
+                self.too_many();
+                return;
+            }
+            Entry::Vacant(new) => new.insert(0),
+        };
         let way = 1 << u8::from(holds);
         if *outcomes & way != 0 {
             return;
         }
         *outcomes |= way;
         let both = *outcomes == BOTH;
-        let Source::Word(_, ops) = test.source else {
-            return;
-        };
+        self.spend(KEEPING);
         if offset > offset::ARCH {
-            self.note_comparison(offset, &ops, test.condition, data);
+            self.note_comparison(offset, ops, test.condition, data);
         }
         let by_order = is_order(test.condition);
         if both && !by_order {
@@ -213,19 +262,28 @@ impl<'a> Explorer<'a> {
         let targets = targets(test.condition, test.operand, value, holds);
         let words = targets
             .into_iter()
-            .flat_map(|target| words(&ops, target, word));
+            .flat_map(|target| words(ops, target, word));
         if by_order {
             for word in words.collect::<Vec<_>>() {
                 self.push(data.with_word(offset, word));
             }
         } else {
+            let words: Vec<u32> = words.collect();
+            self.spend(words.len() as u64);
+            self.flip_bytes += size_of::<Flip>() + size_of_val(&words[..]);
             self.flips.push(Flip {
                 at: place,
                 data: *data,
                 offset,
-                words: words.collect(),
+                words,
             });
         }
+    }
+
+    /// Whether tests and flips take all the memory that they may.
+    fn is_full(&self) -> bool {
+        let outcomes = self.outcomes.len() * size_of::<(u64, u8)>();
+        self.flip_bytes + outcomes >= MOST_BYTES
     }
 
     /// Words that are compared both by order and bit by bit are not decided by the calls that are tried. Of numbers all
@@ -249,17 +307,6 @@ impl<'a> Explorer<'a> {
             self.undecided.get_or_insert(Undecided::Word { offset });
         }
     }
-
-    /// A number for a test.
-    fn id(&mut self, program: usize, pc: usize, test: &Test) -> u32 {
-        let known = &mut self.tests[program][pc];
-        if let Some((id, _)) = known.iter().find(|(_, known)| known == test) {
-            return *id;
-        }
-        self.test_count += 1;
-        known.push((self.test_count, test.clone()));
-        self.test_count
-    }
 }
 
 /// A test came out both ways.
@@ -267,11 +314,6 @@ const BOTH: u8 = 0b11;
 
 fn is_order(condition: Condition) -> bool {
     matches!(condition, Condition::Greater | Condition::GreaterOrEqual)
-}
-
-/// A path with one more step (FNV-1a).
-fn step(path: u64, id: u32) -> u64 {
-    (path ^ u64::from(id)).wrapping_mul(0x0100_0000_01b3) ^ path.rotate_left(29)
 }
 
 /// Values at which a test comes out otherwise, and those around where it changes.
@@ -293,4 +335,4 @@ fn targets(condition: Condition, operand: u32, value: u32, holds: bool) -> Vec<u
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

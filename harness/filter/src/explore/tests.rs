@@ -2,12 +2,13 @@
 
 use harness_cbpf::{Program, SeccompData, assemble};
 
-use super::{Explorer, Undecided};
+use super::{Budget, Explorer, MOST_BYTES, Undecided};
+use std::fmt::Write;
 
 /// Every value that is returned for a number, and whether these are all.
 fn returned(text: &str) -> (Vec<u32>, Option<Undecided>) {
     let program: Program = assemble(text).expect(text);
-    let mut explorer = Explorer::new(vec![&program]).of_one_number();
+    let mut explorer = Explorer::new(vec![&program], Budget::new().all()).of_one_number();
     explorer.push(SeccompData::new(0xc000_003e, 1));
     let mut found = Vec::new();
     while let Some(data) = explorer.pop() {
@@ -63,4 +64,69 @@ fn what_cannot_be_computed_back_is_undecided() {
         assert_eq!(returned(text).1, Some(expected), "{text}");
     }
     assert!(returned("ld [16]\nret a").1.is_some());
+}
+
+/// A program of so many tests that lead nowhere else, and so twice as many paths with each; returns `value`.
+pub(crate) fn many_ways(tests: u32, value: u32) -> Program {
+    let mut text = String::new();
+    for n in 0..tests {
+        let (offset, bit) = (16 + 4 * (n % 12), 1_u32 << (n % 32));
+        let _ = writeln!(text, "ld [{offset}]\njset #{bit}, to{n}\nto{n}:");
+    }
+    let _ = writeln!(text, "ret #{value}");
+    assemble(&text).expect("valid")
+}
+
+/// Explores a program with an allowance until nothing is left to try or to spend.
+fn explored(program: &Program, allowance: u64) -> Explorer<'_> {
+    let mut explorer = Explorer::new(vec![program], allowance).of_one_number();
+    explorer.push(SeccompData::new(0xc000_003e, 1));
+    while let Some(data) = explorer.pop() {
+        explorer.run(0, &data);
+        let allowed = MOST_BYTES + 4096 * (size_of::<super::Flip>() + 32 * 4);
+        assert!(explorer.flip_bytes <= allowed);
+    }
+    explorer
+}
+
+#[test]
+fn more_paths_than_can_be_tried_end_with_what_may_be_spent() {
+    for (tests, allowance) in [(25, 1 << 20), (800, 1 << 21), (2000, 1 << 21), (2000, 0)] {
+        let program = many_ways(tests, 0x7fff_0000);
+        let explorer = explored(&program, allowance);
+        let tried = explorer.tried;
+        assert_eq!(explorer.undecided(), Some(Undecided::TooMany { tried }));
+        // The call that spends the last of it is run to its end: each test is an instruction, a load, a place, and a call.
+        let most = allowance + u64::from(tests) * 48 + 48;
+        assert!(explorer.spent() <= most, "{tests}: {}", explorer.spent());
+        assert!(tried > 0 && explorer.seen.len() as u64 <= most);
+    }
+}
+
+#[test]
+fn paths_that_can_all_be_tried_are() {
+    let program = many_ways(10, 0x7fff_0000);
+    let explorer = explored(&program, 1 << 16);
+    assert_eq!((explorer.tried, explorer.undecided()), (1 << 10, None));
+}
+
+/// Each shift by a word has 32 words that may lead to its value, and each of them had 32 again.
+#[test]
+fn shifts_one_after_the_other_do_not_multiply_what_is_tried() {
+    let mut text = "ld [16]\n".to_owned();
+    text += &"tax\nld #1\nlsh x\n".repeat(8);
+    text += "jne #4, no\nret #1\nno: ret #0";
+    let program = assemble(&text).expect("valid");
+    assert!(explored(&program, 1 << 20).tried < 100);
+    // So many steps that keeping them with each test would take more than the program.
+    let mut text = "ld [16]\n".to_owned();
+    text += &"add #1\n".repeat(1000);
+    text += "jeq #5, no\nno: ret #0";
+    let program = assemble(&text).expect("valid");
+    let undecided = explored(&program, 1 << 20).undecided();
+    let expected = Undecided::Instruction {
+        program: 0,
+        pc: 1001,
+    };
+    assert_eq!(undecided, Some(expected));
 }

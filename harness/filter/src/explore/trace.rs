@@ -8,7 +8,7 @@ use super::value::{Op, Source, Value};
 const BY_X: u16 = code::ADD_X & !code::ADD_K;
 
 /// A test that a run came by.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Debug, Hash)]
 pub(super) struct Test {
     /// Where the compared value comes from.
     pub(super) source: Source,

@@ -1,7 +1,7 @@
 //! Where a register's value comes from, and which words of the call would give it another.
 
 /// A step from a word of the call to the value of a register.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Op {
     Add(u32),
     Neg,
@@ -64,8 +64,11 @@ impl Op {
     }
 }
 
+/// How many steps are followed back. Filters have a few; each is kept with every test of the value.
+const MOST_STEPS: usize = 32;
+
 /// Where a value comes from.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Source {
     /// No word of the call.
     Constant,
@@ -94,7 +97,11 @@ impl Value {
     pub(super) fn then(mut self, op: Op) -> Self {
         self.now = op.apply(self.now);
         if let Source::Word(_, ops) = &mut self.source {
-            ops.push(op);
+            if ops.len() < MOST_STEPS {
+                ops.push(op);
+            } else {
+                self.source = Source::Mixed;
+            }
         }
         self
     }
@@ -119,6 +126,10 @@ pub(super) fn words(ops: &[Op], target: u32, word: u32) -> Vec<u32> {
     }
     let mut targets = vec![target];
     for (op, &v) in ops.iter().zip(&before).rev() {
+        if matches!(op, Op::Shl(_) | Op::Shr(_)) {
+            // The same for every target.
+            targets.truncate(1);
+        }
         targets = targets
             .into_iter()
             .flat_map(|target| op.invert(target, v))
