@@ -5,6 +5,7 @@ mod common;
 
 use common::{FAIL, Harness, skipped, text};
 use serde_json::Value;
+use std::fmt::Write as _;
 use std::io::Write;
 use std::process::{Command, Stdio};
 
@@ -372,6 +373,30 @@ fn a_difference_is_shown_by_a_call_and_the_exit_code() {
     );
 }
 
+/// libseccomp's programs kill calls of foreign architectures, and the compilers' allow them.
+#[test]
+fn a_check_of_one_abi_is_none_of_the_others() {
+    let harness = Harness::new();
+    harness.write(
+        "strict",
+        b"ld [4]\njeq #0xc000003e, allow\njeq #0x40000003, allow\nret #0x80000000\nallow: ret #0x7fff0000",
+    );
+    let check = ["filter", "check", "strict", "linear:none"];
+    let hint = "a machine of x86_64 has no such call: --abi x86_64";
+    for (words, code, said, hinted) in [
+        (&[][..], FAIL, "different: aarch64 number 0", true),
+        (&["--abi", "x86_64"], 0, "equal: every x86_64 call", false),
+        (&["--abi", "aarch64"], FAIL, "different: aarch64", false),
+        (&["--arch", "aarch64"], FAIL, "different: aarch64", false),
+    ] {
+        let output = harness.output(&[&check[..], words].concat());
+        let stdout = text(&output.stdout);
+        assert_eq!(output.status.code(), Some(code), "{words:?}: {stdout}");
+        assert!(stdout.starts_with(said), "{words:?}: {stdout}");
+        assert_eq!(stdout.contains(hint), hinted, "{words:?}: {stdout}");
+    }
+}
+
 #[test]
 fn calls_are_explained_with_what_keeps_them_from_the_cache() {
     let harness = Harness::new();
@@ -471,7 +496,7 @@ fn a_program_of_too_many_ways_is_explained_as_far_as_it_can_be() {
     let mut program = String::new();
     for n in 0..800_u32 {
         let (offset, bit) = (16 + 4 * (n % 12), 1_u32 << (n % 32));
-        program += &format!("ld [{offset}]\njset #{bit}, to{n}\nto{n}:\n");
+        let _ = writeln!(program, "ld [{offset}]\njset #{bit}, to{n}\nto{n}:");
     }
     program += "ret #0x7fff0000\n";
     harness.write("many", program.as_bytes());

@@ -1,7 +1,7 @@
 //! `harness filter explain`: what a program does with each system call.
 
 use super::input::{Named, Source};
-use super::options::Numbers;
+use super::options::{AbiArg, Numbers};
 use super::output::{self, Cells};
 use crate::cmd::{Exit, Usage, complain, print};
 use harness_cbpf::{Action, Obstacle, Program};
@@ -33,28 +33,6 @@ pub(super) struct Args {
     /// What standard output gets
     #[arg(long, value_enum, default_value_t = Format::Table)]
     format: Format,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-enum AbiArg {
-    All,
-    #[value(name = "x86_64")]
-    X8664,
-    I386,
-    X32,
-    Aarch64,
-}
-
-impl AbiArg {
-    fn has(self, abi: Abi) -> bool {
-        match self {
-            Self::All => true,
-            Self::X8664 => abi == Abi::X86_64,
-            Self::I386 => abi == Abi::I386,
-            Self::X32 => abi == Abi::X32,
-            Self::Aarch64 => abi == Abi::Aarch64,
-        }
-    }
 }
 
 #[derive(Debug, Clone, Copy, clap::ValueEnum)]

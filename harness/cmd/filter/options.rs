@@ -5,7 +5,7 @@ use anyhow::Context;
 use clap::builder::PossibleValuesParser;
 use harness_cbpf::Action;
 use harness_filter::{Options, Profile};
-use harness_syscalls::{Arch, Table};
+use harness_syscalls::{Abi, Arch, Table};
 use std::path::{Path, PathBuf};
 
 /// Options of a compilation.
@@ -56,6 +56,34 @@ enum ArchArg {
     X86,
     /// 64-bit ARM
     Aarch64,
+}
+
+/// Which calls are looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum AbiArg {
+    All,
+    #[value(name = "x86_64")]
+    X8664,
+    I386,
+    X32,
+    Aarch64,
+}
+
+impl AbiArg {
+    /// The one; `None` for all.
+    pub(super) fn one(self) -> Option<Abi> {
+        Some(match self {
+            Self::All => return None,
+            Self::X8664 => Abi::X86_64,
+            Self::I386 => Abi::I386,
+            Self::X32 => Abi::X32,
+            Self::Aarch64 => Abi::Aarch64,
+        })
+    }
+
+    pub(super) fn has(self, abi: Abi) -> bool {
+        self.one().is_none_or(|one| one == abi)
+    }
 }
 
 impl TableArg {

@@ -94,13 +94,25 @@ pub enum Comparison {
 /// undecided.
 #[must_use]
 pub fn compare(left: Decider<'_>, right: Decider<'_>, table: &Table) -> Comparison {
-    compare_within(left, right, table, &Budget::new())
+    compare_within(left, right, table, None, &Budget::new())
+}
+
+/// The same for calls of one ABI alone.
+#[must_use]
+pub fn compare_of_abi(
+    left: Decider<'_>,
+    right: Decider<'_>,
+    table: &Table,
+    abi: Abi,
+) -> Comparison {
+    compare_within(left, right, table, Some(abi), &Budget::new())
 }
 
 fn compare_within(
     left: Decider<'_>,
     right: Decider<'_>,
     table: &Table,
+    abi: Option<Abi>,
     budget: &Budget,
 ) -> Comparison {
     if let (Decider::Program(left), Decider::Program(right)) = (left, right)
@@ -113,7 +125,7 @@ fn compare_within(
     let abis = Abi::ALL.iter().map(|abi| (abi.audit_arch(), &known));
     let foreign = [0, u32::MAX].map(|arch| (arch, &constants));
     let programs = [left, right].into_iter().filter_map(Decider::program);
-    let mut explorer = Explorer::new(programs.collect(), budget.all());
+    let mut explorer = Explorer::new(programs.collect(), budget.all()).of_abi(abi);
     for (arch, numbers) in abis.chain(foreign) {
         for &nr in numbers {
             explorer.push(SeccompData::new(arch, nr));
@@ -209,7 +221,7 @@ mod tests {
     fn what_a_budget_does_not_last_for_is_undecided() {
         let (one, other) = (many_ways(800, 0x7fff_0000), many_ways(800, 0x7fff_0001));
         let (one, other) = (Decider::Program(&one), Decider::Program(&other));
-        let found = compare_within(one, other, Table::current(), &Budget::of(1 << 18));
+        let found = compare_within(one, other, Table::current(), None, &Budget::of(1 << 18));
         let Comparison::Undecided(Undecided::TooMany { tried }) = found else {
             panic!("{found:?}");
         };
@@ -221,6 +233,7 @@ mod tests {
             one,
             Decider::Program(&denied),
             Table::current(),
+            None,
             &Budget::of(0),
         );
         assert!(matches!(found, Comparison::Different(_)), "{found:?}");

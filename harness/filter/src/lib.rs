@@ -24,7 +24,7 @@ use harness_cbpf::{BuildError, Builder, CheckError, Program};
 use harness_syscalls::TraceSet;
 
 pub use chart::{ChartError, ChartRow, TALK_SETS, as_table, chart, cost};
-pub use check::{Comparison, Counterexample, Decider, compare};
+pub use check::{Comparison, Counterexample, Decider, compare, compare_of_abi};
 pub use explain::{Cache, Explanation, actions, explain, explain_call};
 pub use explore::{Budget, Undecided};
 pub use listing::{comments, listing, machines};

@@ -1,7 +1,9 @@
 //! The equivalence check finds what differs, and nothing where nothing does.
 
 use harness_cbpf::{Action, Program, assemble};
-use harness_filter::{Comparison, Counterexample, Decider, Options, compare, registry};
+use harness_filter::{
+    Comparison, Counterexample, Decider, Options, compare, compare_of_abi, registry,
+};
 use harness_syscalls::{Abi, Arch, Table, TraceSet};
 
 fn set(text: &str) -> TraceSet {
@@ -160,4 +162,25 @@ fn what_cannot_be_followed_is_never_said_to_be_equal() {
     let (other, allow) = (Decider::Program(&other), Decider::Program(&allow));
     let found = compare(allow, other, Table::current());
     assert!(matches!(found, Comparison::Undecided(_)), "{found:?}");
+}
+
+/// What kills foreign architectures, as libseccomp's programs do, against what allows them.
+#[test]
+fn a_check_of_one_abi_leaves_the_others_out() {
+    let text = "ld [4]\njne #0xc000003e, kill\nld [0]\njge #0x40000000, kill\njeq #1, no\nret #0x7fff0000\nno: ret #0x50001\nkill: ret #0x80000000";
+    let other = "ld [0]\njeq #1, no\nret #0x7fff0000\nno: ret #0x50001";
+    let (one, other) = (assemble(text).expect(text), assemble(other).expect(other));
+    let (one, other) = (Decider::Program(&one), Decider::Program(&other));
+    for abi in Abi::ALL {
+        let alike = matches!(
+            compare_of_abi(one, other, Table::current(), abi),
+            Comparison::Alike
+        );
+        assert_eq!(alike, abi == Abi::X86_64, "{abi}");
+        // Nothing but the ABI's calls is shown.
+        if let Comparison::Different(found) = compare_of_abi(one, other, Table::current(), abi) {
+            let found = Abi::of(found.data.arch, found.data.nr);
+            assert_eq!(found.map(|(abi, _)| abi), Some(abi));
+        }
+    }
 }

@@ -16,6 +16,7 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::fmt;
 
 use harness_cbpf::{Condition, Outcome, Program, SeccompData, offset, run};
+use harness_syscalls::Abi;
 
 pub use budget::Budget;
 use path::{Paths, place, step};
@@ -87,6 +88,8 @@ pub(crate) struct Explorer<'a> {
     programs: Vec<&'a Program>,
     /// Words below this offset are left as they are.
     first_word: u32,
+    /// Calls of others are not tried.
+    abi: Option<Abi>,
     queue: VecDeque<SeccompData>,
     seen: HashSet<SeccompData>,
     /// How many calls have left the queue.
@@ -112,6 +115,7 @@ impl<'a> Explorer<'a> {
         Self {
             programs,
             first_word: 0,
+            abi: None,
             queue: VecDeque::new(),
             seen: HashSet::new(),
             tried: 0,
@@ -132,9 +136,19 @@ impl<'a> Explorer<'a> {
         self
     }
 
+    /// Leaves out calls of other ABIs.
+    pub(crate) fn of_abi(mut self, abi: Option<Abi>) -> Self {
+        self.abi = abi;
+        self
+    }
+
     /// Puts a call in the queue, unless it was there.
     pub(crate) fn push(&mut self, data: SeccompData) {
         self.spend(1);
+        let of = || Abi::of(data.arch, data.nr).map(|(abi, _)| abi);
+        if self.abi.is_some() && self.abi != of() {
+            return;
+        }
         if self.seen.contains(&data) {
             return;
         }
