@@ -113,21 +113,21 @@ fn input_that_is_no_filter_is_an_error_with_its_place() {
 }
 
 /// Words after `filter`, the exit code, and what must be said.
-const REFUSED: [(&[&str], i32, &[&str]); 28] = [
+const REFUSED: [(&[&str], i32, &[&str]); 31] = [
     (&["show"], USAGE, &["--trace", "--file"]),
     (
         &["show", "--trace", ""],
-        FAIL,
+        USAGE,
         &["element 1", "nothing is named"],
     ),
     (
         &["show", "--trace", "conect"],
-        FAIL,
+        USAGE,
         &["'conect'", "connect"],
     ),
     (
         &["show", "--trace", "4294967296"],
-        FAIL,
+        USAGE,
         &["4294967296", "no ABI"],
     ),
     (
@@ -206,9 +206,12 @@ const REFUSED: [(&[&str], i32, &[&str]); 28] = [
     (&["explain", "--abi", "aarch64"], USAGE, &["--arch"]),
     (
         &["chart", "--sets", "connect;;read"],
-        FAIL,
+        USAGE,
         &["nothing is named"],
     ),
+    (&["chart", "--set", "conect"], USAGE, &["'conect'"]),
+    (&["explain", "--trace", "conect"], USAGE, &["'conect'"]),
+    (&["explain", "--only", "conect"], USAGE, &["'conect'"]),
     (
         &["chart", "--compilers", "tree,best"],
         USAGE,

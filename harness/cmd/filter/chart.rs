@@ -3,8 +3,8 @@
 use super::input::{compiler_names, find_compiler};
 use super::options::{Compilation, Numbers};
 use super::output::{self, Cells};
-use crate::cmd::{Exit, print};
-use harness_filter::{ChartRow, TALK_SETS};
+use crate::cmd::{Exit, Usage, print};
+use harness_filter::{ChartError, ChartRow, TALK_SETS};
 
 /// Chart filters over trace sets and compilers: length, instructions executed, cacheable or not
 ///
@@ -72,7 +72,12 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
         named.collect::<Result<_, _>>()?
     };
     let options = args.compilation.options(&args.numbers)?;
-    let rows = harness_filter::chart(&sets, args.numbers.table()?, &compilers, &options)?;
+    let table = args.numbers.table()?;
+    let rows = harness_filter::chart(&sets, table, &compilers, &options);
+    let rows = rows.map_err(|error| match error {
+        ChartError::Set(error) => anyhow::Error::new(Usage(error.to_string())),
+        error => error.into(),
+    })?;
     let text = match args.format {
         Format::Table => listed(&rows).aligned(),
         Format::Csv => cells(&rows, |mean| mean.to_string()).csv(),

@@ -1,6 +1,6 @@
 //! `harness filter explain`: what a program does with each system call.
 
-use super::input::{Named, Source};
+use super::input::{Named, Source, parsed};
 use super::options::{AbiArg, Numbers};
 use super::output::{self, Cells};
 use crate::cmd::{Exit, Usage, complain, print};
@@ -57,7 +57,8 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
         return Err(Usage(text).into());
     }
     let only = args.only.as_deref();
-    let only = only.map(|text| TraceSet::parse(text, table)).transpose()?;
+    let only = only.map(|text| TraceSet::parse(text, table));
+    let only = parsed(only.transpose())?;
     let mut budget = Budget::new();
     let calls: Vec<Call> = harness_filter::explain(&named.program, table, arch)
         .into_iter()

@@ -1,10 +1,12 @@
 //! Where a program comes from: a compiler or a file.
 
 use super::options::{Compilation, Numbers};
+use crate::cmd::Usage;
 use anyhow::Context;
 use clap::builder::PossibleValuesParser;
 use harness_cbpf::{Program, ReadError};
 use harness_filter::{Compiler, Options, as_table};
+use harness_syscalls::ParseError;
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -75,6 +77,11 @@ pub(super) fn find_compiler(name: &str) -> anyhow::Result<&'static dyn Compiler>
     harness_filter::find(name).with_context(|| format!("no compiler {name}"))
 }
 
+/// A trace set that means nothing is a wrong command line.
+pub(super) fn parsed<T>(set: Result<T, ParseError>) -> anyhow::Result<T> {
+    set.map_err(|error| Usage(error.to_string()).into())
+}
+
 /// The program of a compiler for a set; for the table of a strace as that strace makes it.
 pub(super) fn compile(
     compiler: &dyn Compiler,
@@ -82,7 +89,7 @@ pub(super) fn compile(
     numbers: &Numbers,
     options: &Options,
 ) -> anyhow::Result<Program> {
-    let (set, options) = as_table(set, numbers.table()?, options)?;
+    let (set, options) = parsed(as_table(set, numbers.table()?, options))?;
     Ok(compiler.compile(&set, &options)?)
 }
 
