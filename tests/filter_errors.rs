@@ -3,6 +3,9 @@
 mod common;
 
 use common::{FAIL, Harness, USAGE, one_clear_line};
+use std::fs::File;
+use std::io::Write;
+use std::process::Stdio;
 
 #[test]
 fn input_that_is_no_filter_is_an_error_with_its_place() {
@@ -113,7 +116,7 @@ fn input_that_is_no_filter_is_an_error_with_its_place() {
 }
 
 /// Words after `filter`, the exit code, and what must be said.
-const REFUSED: [(&[&str], i32, &[&str]); 31] = [
+const REFUSED: [(&[&str], i32, &[&str]); 33] = [
     (&["show"], USAGE, &["--trace", "--file"]),
     (
         &["show", "--trace", ""],
@@ -153,7 +156,12 @@ const REFUSED: [(&[&str], i32, &[&str]); 31] = [
     (
         &["show", "--file", "missing"],
         FAIL,
-        &["missing", "No such file"],
+        &["missing", "No such file", "check the path"],
+    ),
+    (
+        &["show", "--profile", "missing"],
+        FAIL,
+        &["missing", "No such file", "check the path"],
     ),
     (&["show", "--file", "."], FAIL, &["directory"]),
     (
@@ -161,6 +169,7 @@ const REFUSED: [(&[&str], i32, &[&str]); 31] = [
         FAIL,
         &["/dev/zero", "16 MiB"],
     ),
+    (&["show", "--file", "long"], FAIL, &["long", "16 MiB"]),
     (
         &["show", "--action", "stop"],
         USAGE,
@@ -239,6 +248,8 @@ const REFUSED: [(&[&str], i32, &[&str]); 31] = [
 fn command_lines_that_mean_nothing_are_refused() {
     let harness = Harness::new();
     harness.write("ok", b"ret #0");
+    let long = File::create(harness.directory().join("long")).expect("a file");
+    long.set_len(1 << 25).expect("a sparse file");
     harness.write("profile", b"syscall,calls\nread,many\n");
     let connect = ["--trace", "connect"];
     for (words, code, parts) in REFUSED {
@@ -252,4 +263,22 @@ fn command_lines_that_mean_nothing_are_refused() {
         }
         one_clear_line(&harness.output(&all), code, &all, parts);
     }
+}
+
+/// As a shell's `<(command)` is.
+#[test]
+fn a_pipe_is_read_as_a_file_is() {
+    let harness = Harness::new();
+    let mut cat = harness.command(&["filter", "show", "--file", "/dev/stdin"]);
+    let mut cat = cat
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("harness");
+    let mut stdin = cat.stdin.take().expect("a pipe");
+    stdin.write_all(b"ret #0").expect("a reader");
+    drop(stdin);
+    let output = cat.wait_with_output().expect("harness");
+    assert!(output.status.success());
+    assert!(!output.stdout.is_empty());
 }

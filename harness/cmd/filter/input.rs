@@ -8,7 +8,7 @@ use harness_cbpf::{Program, ReadError};
 use harness_filter::{Compiler, Options, as_table};
 use harness_syscalls::ParseError;
 use std::fs::File;
-use std::io::Read;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 /// A program that a verb reads.
@@ -122,20 +122,28 @@ fn file_name(path: &Path) -> String {
     }
 }
 
-/// The contents of a file, or of standard input for `-`.
+/// The contents of a file, also of one that is a pipe, or of standard input for `-`.
 pub(super) fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
+    let name = file_name(path);
+    let fails = |cause: io::Error| {
+        let remedy = match cause.kind() {
+            io::ErrorKind::NotFound => "; check the path",
+            io::ErrorKind::PermissionDenied => "; name a file that you may read",
+            _ => "",
+        };
+        anyhow::anyhow!("cannot read {name}: {cause}{remedy}")
+    };
     let mut contents = Vec::new();
-    let read = if path.as_os_str() == "-" {
-        let stdin = std::io::stdin().lock();
+    if path.as_os_str() == "-" {
+        let stdin = io::stdin().lock();
         stdin.take(MOST_BYTES + 1).read_to_end(&mut contents)
     } else {
         File::open(path).and_then(|file| file.take(MOST_BYTES + 1).read_to_end(&mut contents))
-    };
-    read.with_context(|| format!("cannot read {}", file_name(path)))?;
+    }
+    .map_err(fails)?;
     anyhow::ensure!(
         contents.len() as u64 <= MOST_BYTES,
-        "{}: longer than {} MiB, which no filter is",
-        file_name(path),
+        "{name}: longer than {} MiB, which no filter is",
         MOST_BYTES >> 20
     );
     Ok(contents)
