@@ -92,6 +92,9 @@ fn sets_are_named_in_a_list_or_one_by_one() {
     );
     assert_eq!(sets(&["--sets", "talk;connect"]).len(), 11);
     assert_eq!(sets(&[]).len(), 10);
+    let help = text(&harness.stdout(&["filter", "chart", "--help"]));
+    assert!(help.contains("[default: x86]"), "{help}");
+    assert!(!help.contains("a file tests for"), "{help}");
     let markdown = text(&harness.stdout(&[
         "filter",
         "chart",

@@ -12,6 +12,8 @@ use harness_filter::{ChartError, ChartRow, TALK_SETS};
 /// the worst is over every number of every ABI. All arguments are 0. Cacheable: the kernel can allow every native call that the program allows
 /// without running it (Linux 5.11 and later).
 #[derive(Debug, clap::Args)]
+// It reads no file that could test for an architecture.
+#[command(mut_arg("arch", |arch| arch.help("Machine that the programs are for [default: x86]")))]
 pub(super) struct Args {
     /// Trace sets, separated by semicolons; talk is the ten sets of the published chart (FOSDEM 2020)
     #[arg(
