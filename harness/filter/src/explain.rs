@@ -121,9 +121,10 @@ pub fn actions(
 #[cfg(test)]
 mod tests {
     use super::{Cache, actions, explain, explain_call};
-    use crate::explore::Budget;
+    use crate::explore::{Budget, Undecided};
     use harness_cbpf::{Action, Obstacle, assemble};
     use harness_syscalls::{Abi, Arch, Table};
+    use std::fmt::Write;
 
     #[test]
     fn each_call_is_explained_by_what_happens_to_it() {
@@ -159,6 +160,25 @@ mod tests {
         assert_eq!(of(Abi::I386, 42).cache, Cache::Cached);
         assert_eq!(of(Abi::X32, 42).cache, Cache::Outside);
         assert_eq!(of(Abi::X86_64, 472).cache, Cache::Outside);
+    }
+
+    #[test]
+    fn a_number_of_too_many_ways_leaves_enough_for_the_others() {
+        let mut text = "ld [0]\njeq #0, many\nld [16]\njeq #2, no\nret #0x7fff0000\n".to_owned();
+        text += "no: ret #0x50001\nmany: ld [16]\n";
+        for n in 0..25 {
+            let _ = writeln!(text, "jset #{}, to{n}\nto{n}:", 1 << n);
+        }
+        text += "ret #0x7fff0000";
+        let program = assemble(&text).expect("valid");
+        let mut budget = Budget::of(1 << 16);
+        let mut of = |nr| actions(&program, Abi::X86_64, nr, &mut budget);
+        let (found, undecided) = of(0);
+        assert!(found.into_iter().eq([Action::Allow]));
+        assert!(matches!(undecided, Some(Undecided::TooMany { .. })));
+        let (found, undecided) = of(1);
+        assert!(found.into_iter().eq([Action::Errno(1), Action::Allow]));
+        assert_eq!(undecided, None);
     }
 
     #[test]
