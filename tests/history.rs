@@ -4,6 +4,7 @@ mod common;
 
 use common::{FAIL, Harness, USAGE, one_clear_line, text};
 use std::fs;
+use std::os::unix::fs::symlink;
 use std::path::Path;
 
 /// A committed record, of another day and host.
@@ -137,6 +138,25 @@ fn records_are_put_in_order_and_drawn() {
         svg.starts_with("<svg") && svg.contains("getppid under ptrace"),
         "{svg}"
     );
+}
+
+/// What is there is replaced whole, and a link never written through.
+#[test]
+fn a_picture_follows_no_link() {
+    let harness = with_records(|text| text);
+    let at = |name: &str| harness.directory().join(name);
+    fs::write(at("mine"), "mine").expect("a file");
+    symlink("mine", at("trend.svg")).expect("a link");
+    harness.stdout(&["history", "a", "--plot", "trend.svg"]);
+    assert_eq!(fs::read_to_string(at("mine")).expect("the file"), "mine");
+    let kind = fs::symlink_metadata(at("trend.svg")).expect("a picture");
+    assert!(kind.is_file());
+
+    symlink("/dev/null", at("null.svg")).expect("a link");
+    for path in ["null.svg", "a", "trend.svg/"] {
+        let words = ["history", "a", "--plot", path];
+        one_clear_line(&harness.output(&words), FAIL, &words, &[path, "name"]);
+    }
 }
 
 /// Another host is another history: loud in every format.

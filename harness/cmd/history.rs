@@ -1,7 +1,6 @@
 //! `harness history`: ratios over many records, and where they changed.
 
 use crate::cmd::{Exit, complain, print};
-use anyhow::Context;
 use clap::builder::NonEmptyStringValueParser;
 use harness_record::RecordDirectory;
 use harness_report::{Format, NamedRecord, Selection};
@@ -23,7 +22,7 @@ pub(super) struct Args {
     /// Modes, separated by commas [default: all in the records]
     #[arg(long, value_name = "LIST", value_delimiter = ',', value_parser = NonEmptyStringValueParser::new())]
     modes: Vec<String>,
-    /// Write the trend as a picture
+    /// Write the trend as a picture; a file or link of that name is replaced
     #[arg(long, value_name = "FILE.svg")]
     plot: Option<PathBuf>,
     /// What standard output gets
@@ -67,8 +66,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<Exit> {
     };
     let history = harness_report::history(records, &selection)?;
     if let Some(path) = &args.plot {
-        std::fs::write(path, history.plot())
-            .with_context(|| format!("cannot write {}", path.display()))?;
+        harness_record::replace_file(path, history.plot().as_bytes())?;
     }
     if matches!(args.format, FormatArg::Json | FormatArg::Csv) {
         // The tables hold them.

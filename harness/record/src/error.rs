@@ -25,6 +25,12 @@ pub enum Error {
         /// The path.
         path: PathBuf,
     },
+    /// Something that is no file where one is to be written.
+    #[error("cannot write {}: it is not a regular file; name a new file", path.display())]
+    NotReplaceable {
+        /// The path.
+        path: PathBuf,
+    },
     /// There is something where a file is to be created.
     #[error("cannot create {}: it exists already; name a new file, or remove it", path.display())]
     Exists {

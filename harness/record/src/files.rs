@@ -5,9 +5,9 @@
 //! symbolic link in its place is replaced, never followed.
 
 use crate::error::Error;
-use std::fs::{self, File, OpenOptions, Permissions};
-use std::io::{Read, Write};
-use std::os::unix::fs::PermissionsExt;
+use std::ffi::{OsStr, OsString};
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Write};
 use std::path::Path;
 
 /// The most that is read of a file: a hundred thousand runs of ten modes have
@@ -24,22 +24,64 @@ pub(crate) fn create_new(path: &Path) -> Result<File, Error> {
 }
 
 /// Puts a whole file in the place of `directory/name`.
-pub(crate) fn replace(directory: &Path, name: &str, bytes: &[u8]) -> Result<(), Error> {
+pub(crate) fn replace(
+    directory: &Path,
+    name: impl AsRef<OsStr>,
+    bytes: &[u8],
+) -> Result<(), Error> {
+    let name = name.as_ref();
+    let mut prefix = OsString::from(".");
+    prefix.push(name);
+    prefix.push(".");
     let target = directory.join(name);
     let write = || {
-        // `O_CREAT | O_EXCL`; removed again where something fails below.
+        // Removed again where something fails below. By hand, as `tempfile_in`
+        // would put the temporary name into its errors.
         let mut file = tempfile::Builder::new()
-            .prefix(&format!(".{name}."))
+            .prefix(&prefix)
             .suffix(".tmp")
-            // As any new file: less what umask(2) says.
-            .permissions(Permissions::from_mode(0o666))
-            .tempfile_in(directory)?;
-        file.write_all(bytes)?;
+            .make_in(directory, |path| {
+                OpenOptions::new().write(true).create_new(true).open(path)
+            })?;
+        file.as_file_mut().write_all(bytes)?;
         file.as_file().sync_all()?;
         file.persist(&target)?;
         Ok(())
     };
     write().map_err(Error::io("write", &target))
+}
+
+/// Puts a whole file in the place of a path that the user names.
+///
+/// # Errors
+///
+/// [`Error::NotReplaceable`] for a device, a FIFO, a directory or a link to one
+/// (as /dev/stdout), [`Error::NotAFile`], or [`Error::Io`].
+pub fn replace_file(path: &Path, bytes: &[u8]) -> Result<(), Error> {
+    let (directory, name) = place(path)?;
+    replace(directory, name, bytes)
+}
+
+/// The directory of a file that the user names and its name in it, where there
+/// is nothing that must not be replaced.
+pub(crate) fn place(path: &Path) -> Result<(&Path, &OsStr), Error> {
+    // A `/` at its end is no part of `file_name`.
+    let is_directory = path.as_os_str().as_encoded_bytes().ends_with(b"/");
+    let name = path.file_name().filter(|_| !is_directory);
+    let name = name.ok_or_else(|| Error::NotAFile { path: path.into() })?;
+    match fs::metadata(path) {
+        Ok(metadata) if !metadata.is_file() => {
+            return Err(Error::NotReplaceable { path: path.into() });
+        }
+        // Nothing, or a link to nothing.
+        Err(cause) if cause.kind() != io::ErrorKind::NotFound => {
+            return Err(Error::io("write", path)(cause));
+        }
+        _ => {}
+    }
+    let parent = path.parent();
+    let parent = parent.filter(|parent| !parent.as_os_str().is_empty());
+    Ok((parent.unwrap_or(Path::new(".")), name))
 }
 
 /// The contents of a regular file of at most 256 MiB: whatever somebody put

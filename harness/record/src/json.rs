@@ -35,16 +35,7 @@ pub(crate) fn read<T: DeserializeOwned>(path: &Path) -> Result<T, Error> {
 
 /// Replaces a file.
 pub(crate) fn write<T: Serialize>(path: &Path, value: &T) -> Result<(), Error> {
-    let name = path.file_name().and_then(|name| name.to_str());
-    let Some(name) = name else {
-        return Err(Error::NotAFile {
-            path: path.to_path_buf(),
-        });
-    };
-    let parent = path
-        .parent()
-        .filter(|parent| !parent.as_os_str().is_empty());
-    let directory = parent.unwrap_or(Path::new("."));
+    let (directory, name) = files::place(path)?;
     fs::create_dir_all(directory).map_err(Error::io("create directory", directory))?;
     replace(directory, name, text(value)?.as_bytes())
 }

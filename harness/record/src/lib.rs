@@ -32,6 +32,7 @@ pub use calibration::{Calibration, Fingerprint, Floor};
 pub use directory::RecordDirectory;
 pub use environment::{Cpu, Environment, SeccompState};
 pub use error::Error;
+pub use files::replace_file;
 pub use gate::{Change, Compared, Comparison, GateReport, Metric, Rules, Verdict};
 pub use plan::{FilterPlan, Hooks, ModePlan, Pin, Plan, Side, Slot, WorkloadPlan};
 pub use result::{
