@@ -140,6 +140,35 @@ fn records_are_put_in_order_and_drawn() {
     );
 }
 
+/// `results/2026*` names what other commands wrote, too.
+#[test]
+fn what_other_commands_wrote_is_left_out_and_named() {
+    let harness = with_records(|text| text);
+    for (directory, file) in [("d", "attach.json"), ("e", "gate.json")] {
+        fs::create_dir(harness.directory().join(directory)).expect("a directory");
+        harness.write(&format!("{directory}/{file}"), b"{}");
+    }
+    let output = harness.output(&["history", "a", "d", "b", "e"]);
+    let said = text(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    assert!(said.contains("d (harness run --attach), e (harness gate)"));
+    assert_eq!(said.lines().count(), 1, "{said}");
+
+    let words = ["history", "d", "e"];
+    let parts = ["d (harness run --attach)", "run.json"];
+    one_clear_line(&harness.output(&words), FAIL, &words, &parts);
+    for words in [
+        &["compare", "d", "a"][..],
+        &["export", "d", "--to", "gobench"],
+    ] {
+        let parts = ["d is of `harness run --attach`", "attach.json"];
+        one_clear_line(&harness.output(words), FAIL, words, &parts);
+    }
+    let words = ["report", "e"];
+    let parts = ["e is of `harness gate`", "gate.json"];
+    one_clear_line(&harness.output(&words), FAIL, &words, &parts);
+}
+
 /// What is there is replaced whole, and a link never written through.
 #[test]
 fn a_picture_follows_no_link() {

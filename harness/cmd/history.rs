@@ -1,8 +1,9 @@
 //! `harness history`: ratios over many records, and where they changed.
 
 use crate::cmd::{Exit, complain, print};
+use anyhow::bail;
 use clap::builder::NonEmptyStringValueParser;
-use harness_record::RecordDirectory;
+use harness_record::{Error, RecordDirectory};
 use harness_report::{Format, NamedRecord, Selection};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -54,12 +55,27 @@ impl From<FormatArg> for Format {
 }
 
 pub(super) fn run(args: Args) -> anyhow::Result<Exit> {
-    let records = (args.directories.iter().zip(names(&args.directories)))
-        .map(|(path, name)| {
-            let record = harness_report::load(&RecordDirectory::open(path)?)?;
-            Ok(NamedRecord { name, record })
-        })
-        .collect::<anyhow::Result<Vec<_>>>()?;
+    let (mut records, mut others) = (Vec::new(), Vec::new());
+    for (path, name) in args.directories.iter().zip(names(&args.directories)) {
+        match RecordDirectory::open(path) {
+            Ok(directory) => {
+                let record = harness_report::load(&directory)?;
+                records.push(NamedRecord { name, record });
+            }
+            // `results/2026*` names these too.
+            Err(Error::AnotherKind { writer, .. }) => others.push(format!("{name} ({writer})")),
+            Err(error) => return Err(error.into()),
+        }
+    }
+    if !others.is_empty() {
+        let others = others.join(", ");
+        if records.is_empty() {
+            bail!(
+                "no record has ratios over runs: {others}; name directories of `harness run` with a run.json"
+            );
+        }
+        complain(&format!("left out, as they have no run.json: {others}"));
+    }
     let selection = Selection {
         workloads: args.workload,
         modes: args.modes,

@@ -63,9 +63,19 @@ impl RecordDirectory {
     /// # Errors
     ///
     /// [`Error::Io`] where there is none, [`Error::NotADirectory`], or
-    /// [`Error::NotARecord`] where it has no `run.json`.
+    /// [`Error::NotARecord`] where it has no `run.json`,
+    /// [`Error::AnotherKind`] where it has what another command leaves.
     pub fn open(path: impl Into<PathBuf>) -> Result<Self, Error> {
-        Self::open_with(path.into(), RUN)
+        let opened = Self::open_with(path.into(), RUN);
+        if let Err(Error::NotARecord { path }) = &opened {
+            let kinds = [(ATTACH, "harness run --attach"), (GATE, "harness gate")];
+            let kind = kinds.into_iter().find(|(file, _)| path.join(file).exists());
+            if let Some((file, writer)) = kind {
+                let path = path.clone();
+                return Err(Error::AnotherKind { path, file, writer });
+            }
+        }
+        opened
     }
 
     /// Opens the directory that a gate wrote.

@@ -75,6 +75,16 @@ pub enum Error {
         /// The directory.
         path: PathBuf,
     },
+    /// What another command than `harness run` on a workload or command wrote.
+    #[error("{} is of `{writer}`: it has {file} and no run.json; name a record of `harness run` that has one", path.display())]
+    AnotherKind {
+        /// The directory.
+        path: PathBuf,
+        /// The file that tells.
+        file: &'static str,
+        /// The command that wrote it.
+        writer: &'static str,
+    },
     /// A file operation failed.
     #[error("cannot {action} {}: {cause}{}", path.display(), remedy(cause))]
     Io {
