@@ -81,7 +81,45 @@ impl WorkloadPlan {
             TimeMeasure::WallNs
         }
     }
+
+    /// The command without what each record calibrates for itself: two records
+    /// of one workload can be compared though they were told otherwise how much
+    /// to compute. A command of the user's is left whole.
+    #[must_use]
+    pub fn uncalibrated_command(&self) -> Vec<String> {
+        let mut words = self.command.clone();
+        if let Some(at) = self.calibrated_at() {
+            words.drain(at..words.len().min(at + 2));
+        }
+        words
+    }
+
+    /// What a reader must know who sees the two compared, a sentence.
+    #[must_use]
+    pub fn calibrated_otherwise(&self, other: &Self) -> Option<String> {
+        fn turns(plan: &WorkloadPlan) -> Option<&String> {
+            plan.command.get(plan.calibrated_at()? + 1)
+        }
+        (turns(self) != turns(other)).then(|| {
+            format!(
+                "{} was told otherwise how much to compute, as each record calibrates it: its ratios may differ by that.",
+                self.name
+            )
+        })
+    }
+
+    fn calibrated_at(&self) -> Option<usize> {
+        let own = self.command.get(1).is_some_and(|word| word == OWN);
+        let mut words = self.command.iter();
+        words.position(|word| own && word == CALIBRATED)
+    }
 }
+
+/// The first argument of a workload of the harness's own.
+const OWN: &str = "__workload";
+
+/// Its option that says how much it computes.
+const CALIBRATED: &str = "--turns";
 
 /// One mode of a plan.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

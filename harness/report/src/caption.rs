@@ -44,7 +44,15 @@ fn quoted(word: &str) -> String {
 /// What was executed, without the seed: that changes the order of a workload's work, not its
 /// amount.
 pub(crate) fn parameters_text(workload: &WorkloadPlan) -> String {
-    let words = &workload.command;
+    without_seed(&workload.command)
+}
+
+/// The same without what each record calibrates for itself.
+pub(crate) fn uncalibrated_text(workload: &WorkloadPlan) -> String {
+    without_seed(&workload.uncalibrated_command())
+}
+
+fn without_seed(words: &[String]) -> String {
     let seed = words.iter().position(|word| word == "--seed");
     let seed = seed.filter(|_| words.get(1).is_some_and(|word| word == "__workload"));
     let words: Vec<_> = (words.iter().enumerate())

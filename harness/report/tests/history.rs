@@ -164,6 +164,30 @@ fn other_parameters_are_kept_apart() {
     }
 }
 
+/// What a record calibrates for itself makes no series of its own, and is said; an option of that
+/// name in a command of the user's is the user's.
+#[test]
+fn what_each_record_calibrates_is_no_other_way_to_measure() {
+    let told = |program: &str| {
+        let mut records = stepped();
+        for (at, named) in records.iter_mut().enumerate() {
+            let turns = (1245 + at / 9).to_string();
+            let command = ["harness", program, "make-sim", "--turns", &turns];
+            named.record.plan.workloads[0].command = command.map(String::from).to_vec();
+        }
+        all(records)
+    };
+    let history = told("__workload");
+    assert_eq!(history.machines[0].series.len(), 3);
+    assert_eq!(history.machines[0].series[0].points.len(), 18);
+    assert_eq!(history.warnings.len(), 1, "{:?}", history.warnings);
+    assert!(history.warnings[0].contains("how much to compute"));
+
+    let history = told("user");
+    assert_eq!(history.machines[0].series.len(), 6);
+    assert!(history.warnings[0].contains("--turns 1246"));
+}
+
 /// Nothing unverified, no impossible number, no measurement twice; all of it is said.
 #[test]
 fn what_is_left_out_is_said() {

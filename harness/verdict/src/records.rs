@@ -77,11 +77,7 @@ pub fn compare(
             unlike.push(format!("{name}: {why}"));
             continue;
         }
-        if workload.command != other.command {
-            warnings.push(format!(
-                "{name} was told otherwise how much to compute, as each record calibrates it: its ratios may differ by that."
-            ));
-        }
+        warnings.extend(workload.calibrated_otherwise(other));
         for mode in modes_of_both(base, head) {
             let threshold = threshold(name, &mode);
             if mode != UNTRACED
@@ -130,7 +126,11 @@ fn difference_of(base: &WorkloadPlan, head: &WorkloadPlan) -> Option<String> {
             format!("{:?}", base.pin),
             format!("{:?}", head.pin),
         ),
-        ("command", command(base), command(head)),
+        (
+            "command",
+            base.uncalibrated_command().join(" "),
+            head.uncalibrated_command().join(" "),
+        ),
     ];
     let different: Vec<String> = fields
         .into_iter()
@@ -139,23 +139,6 @@ fn difference_of(base: &WorkloadPlan, head: &WorkloadPlan) -> Option<String> {
         .collect();
     (!different.is_empty()).then(|| different.join(", "))
 }
-
-/// Without what each record calibrates for itself.
-fn command(workload: &WorkloadPlan) -> String {
-    let mut words = Vec::new();
-    let mut all = workload.command.iter();
-    while let Some(word) = all.next() {
-        if word == CALIBRATED {
-            all.next();
-        } else {
-            words.push(word.as_str());
-        }
-    }
-    words.join(" ")
-}
-
-/// The option of a workload's own that says how much it computes.
-const CALIBRATED: &str = "--turns";
 
 /// The modes that both records have samples of, in the order of base.
 fn modes_of_both(base: Taken<'_>, head: Taken<'_>) -> Vec<String> {

@@ -12,7 +12,7 @@ pub(crate) use change::segments;
 pub use text::render_history;
 pub(crate) use text::{minute, notes, time_text, title};
 
-use crate::caption::{parameters_text, pin_text, state_text};
+use crate::caption::{pin_text, state_text, uncalibrated_text};
 use crate::plots::trend;
 use crate::summary::UNTRACED;
 use harness_record::{Fingerprint, Pin, Ratio, Record, ResultRow, TimeMeasure, WorkloadPlan};
@@ -61,7 +61,8 @@ pub struct MachineHistory {
 pub struct Subject {
     /// Name of the workload.
     pub workload: String,
-    /// What was executed, without its seed, as it would be typed into a shell.
+    /// What was executed, without its seed and what each record calibrates, as it would be typed
+    /// into a shell.
     pub command: String,
     /// Operations of its own loop in one execution, where it has one.
     pub operations: Option<u64>,
@@ -144,6 +145,7 @@ pub fn history(
     drop_copies(&mut records, &mut warnings);
     check(selection, &records)?;
     let mut machines: Vec<MachineHistory> = Vec::new();
+    let mut firsts: Vec<(usize, Subject, &WorkloadPlan)> = Vec::new();
     for NamedRecord { name, record } in &records {
         if state_text(record).is_some() {
             warnings.push(format!(
@@ -163,6 +165,15 @@ pub fn history(
                     row.workload == workload.name && selected(&selection.modes, &row.mode)
                 });
                 machines[at].take(name, record, workload, rows, &mut warnings);
+                let subject = Subject::of(workload);
+                let mut known = firsts.iter();
+                match known.find(|(machine, known, _)| *machine == at && *known == subject) {
+                    None => firsts.push((at, subject, workload)),
+                    Some((.., first)) => {
+                        let told = first.calibrated_otherwise(workload);
+                        warnings.extend(told.filter(|told| !warnings.contains(told)));
+                    }
+                }
             }
         }
     }
@@ -206,7 +217,7 @@ impl Subject {
     fn of(workload: &WorkloadPlan) -> Self {
         Self {
             workload: workload.name.clone(),
-            command: parameters_text(workload),
+            command: uncalibrated_text(workload),
             operations: workload.operations,
             trace: workload.trace.clone(),
             pin: workload.pin,
