@@ -48,11 +48,12 @@ fn is_tame(words: &[&str], output: &Output) {
 #[test]
 fn what_is_no_record_is_refused_in_a_line() {
     type Make = fn(&Path);
-    let cases: [(&str, Make, &str); 7] = [
+    let cases: [(&str, Make, &str); 8] = [
         ("run.json", |path| gigantic(path), "longer than 256 MiB"),
         ("samples.csv", |path| gigantic(path), "longer than 256 MiB"),
         ("run.json", |path| fifo(path), "not a regular file"),
         ("samples.csv", |path| fifo(path), "not a regular file"),
+        ("samples.csv", |path| empty(path), "is empty"),
         ("run.json", |path| zeros(path), "not a regular file"),
         ("run.json", |path| nested(path), "recursion limit"),
         ("run.json", |path| numerous(path), "101 workloads"),
@@ -83,6 +84,10 @@ fn gigantic(path: &Path) {
 fn fifo(path: &Path) {
     let made = Command::new("mkfifo").arg(path).status();
     assert!(made.expect("mkfifo(1)").success());
+}
+
+fn empty(path: &Path) {
+    File::create(path).expect("a file");
 }
 
 fn zeros(path: &Path) {

@@ -40,7 +40,7 @@ impl AttachReport {
     ///
     /// [`Error::Io`], [`Error::Json`], [`Error::SchemaVersion`].
     pub fn read(path: &Path) -> Result<Self, Error> {
-        crate::json::read(path)
+        crate::json::read(path, "an attach.json")
     }
 
     /// What `attach.json` holds.

@@ -33,7 +33,8 @@ pub struct Floor {
     /// Name of the mode.
     pub mode: String,
     /// 95th percentile of the size of the change that a comparison of the
-    /// harness with itself shows, a fraction.
+    /// harness with itself shows, a fraction; of fewer than 20 comparisons the
+    /// largest.
     pub floor: f64,
     /// Comparisons in which the signed-rank test called the two different.
     pub false_positives: u32,
@@ -95,14 +96,17 @@ impl Fingerprint {
 }
 
 impl Calibration {
-    /// The floor of a workload under a mode.
+    /// The size of the floor of a workload under a mode.
     #[must_use]
     pub fn floor(&self, workload: &str, mode: &str) -> Option<f64> {
-        let floor = self
-            .floors
-            .iter()
-            .find(|floor| floor.workload == workload && floor.mode == mode);
-        floor.map(|floor| floor.floor)
+        Some(self.floor_of(workload, mode)?.floor)
+    }
+
+    /// The floor of a workload under a mode.
+    #[must_use]
+    pub fn floor_of(&self, workload: &str, mode: &str) -> Option<&Floor> {
+        let mut floors = self.floors.iter();
+        floors.find(|floor| floor.workload == workload && floor.mode == mode)
     }
 
     /// Reads a file that [`Calibration::write`] wrote.
@@ -111,7 +115,17 @@ impl Calibration {
     ///
     /// [`Error::Io`], [`Error::Json`], [`Error::SchemaVersion`].
     pub fn read(path: &Path) -> Result<Self, Error> {
-        crate::json::read(path)
+        crate::json::read(path, "a calibration of `harness calibrate`")
+    }
+
+    /// Fails where [`Calibration::write`] would, and leaves no file behind: to
+    /// be known before the hours that a calibration takes.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotAFile`], [`Error::NotReplaceable`], [`Error::Io`].
+    pub fn probe(path: &Path) -> Result<(), Error> {
+        crate::json::probe(path)
     }
 
     /// Writes it, atomically.

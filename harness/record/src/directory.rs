@@ -124,7 +124,7 @@ impl RecordDirectory {
     /// [`Error::SchemaVersion`], or [`Error::TooMany`].
     pub fn read_record(&self) -> Result<Record, Error> {
         let path = self.path.join(RUN);
-        let record: Record = json::read(&path)?;
+        let record: Record = json::read(&path, "a record's run.json")?;
         for (what, found, most) in [
             ("workloads", record.plan.workloads.len(), MOST_WORKLOADS),
             ("modes", record.plan.modes.len(), MOST_MODES),
@@ -165,7 +165,7 @@ impl RecordDirectory {
     /// # Errors
     /// As [`RecordDirectory::read_record`].
     pub fn read_gate(&self) -> Result<GateReport, Error> {
-        json::read(&self.path.join(GATE))
+        json::read(&self.path.join(GATE), "a gate.json")
     }
 
     /// Writes `attach.json`, atomically.

@@ -44,13 +44,13 @@ pub enum Error {
         path: PathBuf,
     },
     /// A FIFO, a device or the like where a file belongs.
-    #[error("{} is not a regular file; name a record that `harness run` wrote", path.display())]
+    #[error("{} is not a regular file; name what the harness wrote", path.display())]
     NotRegular {
         /// The file.
         path: PathBuf,
     },
     /// A file longer than any record's.
-    #[error("{} is longer than {mebibytes} MiB, which no record's file is; name one that `harness run` wrote", path.display())]
+    #[error("{} is longer than {mebibytes} MiB, which no file of the harness is; name one that it wrote", path.display())]
     TooLong {
         /// The file.
         path: PathBuf,
@@ -105,11 +105,13 @@ pub enum Error {
         /// The version this crate reads.
         supported: u32,
     },
-    /// `run.json` is no JSON, truncated, or not a record.
-    #[error("cannot read {}: {cause}; {}", path.display(), json_remedy(cause))]
+    /// No JSON, truncated, or JSON of something else.
+    #[error("cannot read {}: {cause}; {}", path.display(), json_remedy(cause, what))]
     Json {
         /// The file.
         path: PathBuf,
+        /// What it should be.
+        what: &'static str,
         /// The error of the parser, with line and column.
         cause: serde_json::Error,
     },
@@ -118,6 +120,12 @@ pub enum Error {
     Serialize {
         /// The error of the serializer.
         cause: serde_json::Error,
+    },
+    /// A CSV file without a header.
+    #[error("{} is empty; restore it from a copy or measure again", path.display())]
+    Empty {
+        /// The file.
+        path: PathBuf,
     },
     /// A CSV file lacks columns.
     #[error("{} lacks the columns {}; it is not a harness's samples.csv, or was edited", path.display(), columns.join(", "))]
@@ -172,10 +180,11 @@ fn remedy(cause: &io::Error) -> &'static str {
     }
 }
 
-fn json_remedy(cause: &serde_json::Error) -> &'static str {
-    if cause.is_eof() {
-        "the file is truncated: restore it from a copy or measure again"
+fn json_remedy(cause: &serde_json::Error, what: &str) -> String {
+    let fault = if cause.is_eof() {
+        "truncated".to_owned()
     } else {
-        "the file is damaged or not a harness's run.json: restore it from a copy or measure again"
-    }
+        format!("damaged or not {what}")
+    };
+    format!("the file is {fault}: restore it from a copy or measure again")
 }

@@ -16,11 +16,11 @@ const MOST_BYTES: u64 = 256 << 20;
 
 /// `O_CREAT | O_EXCL`: never follows a link, never opens what is there.
 pub(crate) fn create_new(path: &Path) -> Result<File, Error> {
-    OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .open(path)
-        .map_err(Error::io("create", path))
+    create_exclusive(path).map_err(Error::io("create", path))
+}
+
+pub(crate) fn create_exclusive(path: &Path) -> io::Result<File> {
+    OpenOptions::new().write(true).create_new(true).open(path)
 }
 
 /// Puts a whole file in the place of `directory/name`.
@@ -40,9 +40,7 @@ pub(crate) fn replace(
         let mut file = tempfile::Builder::new()
             .prefix(&prefix)
             .suffix(".tmp")
-            .make_in(directory, |path| {
-                OpenOptions::new().write(true).create_new(true).open(path)
-            })?;
+            .make_in(directory, create_exclusive)?;
         file.as_file_mut().write_all(bytes)?;
         file.as_file().sync_all()?;
         file.persist(&target)?;

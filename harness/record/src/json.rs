@@ -11,7 +11,8 @@ use std::path::Path;
 
 /// Reads a file of this version. The parser refuses nesting deeper than 128
 /// levels (`serde_json`, `disable_recursion_limit`).
-pub(crate) fn read<T: DeserializeOwned>(path: &Path) -> Result<T, Error> {
+/// What it is to be, `what` says.
+pub(crate) fn read<T: DeserializeOwned>(path: &Path, what: &'static str) -> Result<T, Error> {
     // Alone, so that another version is named before its fields are missed.
     #[derive(Deserialize)]
     struct Version {
@@ -20,6 +21,7 @@ pub(crate) fn read<T: DeserializeOwned>(path: &Path) -> Result<T, Error> {
     let json = files::read(path)?;
     let damaged = |cause| Error::Json {
         path: path.to_path_buf(),
+        what,
         cause,
     };
     let Version { schema_version } = serde_json::from_slice(&json).map_err(damaged)?;
@@ -38,6 +40,19 @@ pub(crate) fn write<T: Serialize>(path: &Path, value: &T) -> Result<(), Error> {
     let (directory, name) = files::place(path)?;
     fs::create_dir_all(directory).map_err(Error::io("create directory", directory))?;
     replace(directory, name, text(value)?.as_bytes())
+}
+
+/// Fails where [`write`] would. Of directories that are still to be made, it is
+/// the first one that is there in which they must be.
+pub(crate) fn probe(path: &Path) -> Result<(), Error> {
+    let (directory, _) = files::place(path)?;
+    let there = directory.ancestors().find(|ancestor| ancestor.exists());
+    let there = there.unwrap_or(Path::new("."));
+    tempfile::Builder::new()
+        .prefix(".probe.")
+        .make_in(there, files::create_exclusive)
+        .map(drop)
+        .map_err(Error::io("write", path))
 }
 
 /// The whole of a file.

@@ -138,6 +138,9 @@ impl Samples {
             .filter(|column| !OPTIONAL.contains(column))
             .filter(|column| !header.iter().any(|name| name == *column))
             .collect();
+        if bytes.is_empty() {
+            return Err(Error::Empty { path: path.into() });
+        }
         if !missing.is_empty() {
             return Err(Error::MissingColumns {
                 path: path.to_path_buf(),
