@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{FAIL, Harness, USAGE, text};
+use common::{FAIL, Harness, USAGE, one_clear_line, text};
 use serde_json::Value;
 
 const OWN: &str = env!("CARGO_BIN_EXE_harness");
@@ -255,7 +255,7 @@ fn a_calibration_is_kept_for_this_host() {
         "c.json",
     ];
     let printed = harness.stdout(&words);
-    for part in ["floor", "called different", "blocked"] {
+    for part in ["floor", "(largest of 1)", "called different", "blocked"] {
         assert!(text(&printed).contains(part), "{}", text(&printed));
     }
     let kept = std::fs::read(harness.directory().join("c.json")).expect("the calibration");
@@ -281,10 +281,89 @@ fn a_calibration_is_kept_for_this_host() {
     assert!(warnings.contains("elsewhere"), "{warnings}");
 }
 
+/// A threshold of half the ratio, from two comparisons, is shown and warned of in
+/// every format for people; and what else is said of a comparison.
+#[test]
+fn a_noise_floor_that_hides_much_is_said() {
+    let harness = Harness::new();
+    let record = concat!(env!("CARGO_MANIFEST_DIR"), "/results/make-sim");
+    let run = std::fs::read(format!("{record}/run.json")).expect("a record");
+    let environment = &json(&run)["environment"];
+    let calibration = serde_json::json!({
+        "schema_version": 1,
+        "harness": {"version": "0.1.0", "revision": null},
+        "made_at": "2026-01-02T03:04:05Z",
+        "fingerprint": {
+            "host": environment["host"],
+            "kernel_release": environment["kernel_release"],
+            "cpu_model": environment["cpu"]["model"],
+            "online": environment["cpu"]["online"],
+        },
+        "repeats": 2,
+        "blocks": 6,
+        "alpha": 0.05,
+        "floors": [{
+            "workload": "make-sim",
+            "mode": "seccomp-linear",
+            "floor": 0.497,
+            "false_positives": 0,
+            "comparisons": 2,
+        }],
+    });
+    harness.write("c.json", calibration.to_string().as_bytes());
+    let gate = ["gate", "--baseline", record, "--record", record];
+    let said = |format: &str| {
+        let words = ["--calibration", "c.json", "--format", format];
+        let output = text(&harness.stdout(&[&gate[..], &words].concat()));
+        let words: Vec<&str> = output.split_whitespace().collect();
+        words.join(" ")
+    };
+    for (format, warning) in [("table", "WARNING: "), ("markdown", "**Warning:** ")] {
+        let said = said(format);
+        for part in [
+            "threshold",
+            "49.70 %",
+            &format!("{warning}The calibrated noise is more than 5 %"),
+            "make-sim under seccomp-linear (49.7 %)",
+            &format!("{warning}The calibrated noise is of fewer than 20 comparisons"),
+            "make-sim under seccomp-linear (2)",
+            "or the calibrated noise, whichever is larger",
+            "Intervals are two-sided",
+            "stops less signals: all but those",
+        ] {
+            assert!(said.contains(part), "{format}: {part}: {said}");
+        }
+    }
+    let report = json(said("json").as_bytes());
+    let threshold = &comparison(&report, "seccomp-linear", "ratio")["threshold"];
+    assert_eq!(threshold.as_f64(), Some(0.497));
+}
+
+/// Where a calibration cannot be written is said before anything is measured,
+/// and nothing is left of trying.
+#[test]
+fn a_calibration_that_could_not_be_kept_is_not_begun() {
+    let harness = Harness::new();
+    std::fs::create_dir(harness.directory().join("d")).expect("a directory");
+    harness.write("file", b"");
+    for (path, part) in [
+        ("d", "d: it is not a regular file"),
+        ("/dev/null", "/dev/null: it is not a regular file"),
+        ("file/c.json", "cannot write file/c.json"),
+        ("/proc/c.json", "cannot write /proc/c.json"),
+    ] {
+        let words = ["calibrate", "--output", path];
+        one_clear_line(&harness.output(&words), FAIL, &words, &[part]);
+    }
+    let left = std::fs::read_dir(harness.directory().join("d")).expect("it");
+    assert_eq!(left.count(), 0);
+}
+
 #[test]
 fn input_that_allows_no_verdict_is_refused() {
     let harness = Harness::new();
     harness.write("cut.json", b"{\"schema_version\": 1, \"harness\"");
+    harness.write("garbage.json", b"garbage");
     harness.write("future.json", b"{\"schema_version\": 99}");
     let gate = |more: &[&str]| {
         let bins = ["gate", "--base-bin", OWN, "--head-bin", OWN];
@@ -323,6 +402,11 @@ fn input_that_allows_no_verdict_is_refused() {
         (gate(&["--alpha", "1"]), USAGE, "between 0 and 1"),
         (gate(&["--max-blocks", "0"]), USAGE, "--max-blocks"),
         (gate(&["--calibration", "cut.json"]), FAIL, "truncated"),
+        (
+            gate(&["--calibration", "garbage.json"]),
+            FAIL,
+            "not a calibration of `harness calibrate`",
+        ),
         (gate(&["--calibration", "future.json"]), FAIL, "version 99"),
         (gate(&["--calibration", "none.json"]), FAIL, "none.json"),
         (

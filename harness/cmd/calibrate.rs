@@ -23,7 +23,7 @@ use time::format_description::well_known::Rfc3339;
 /// Compare this harness with itself, and keep the noise of this host for gate and compare
 ///
 /// Prints, for each workload and mode, the noise floor (95th percentile of the change that a
-/// comparison of a thing with itself shows) and how often the test called the two different, and
+/// comparison of a thing with itself shows, or the largest of fewer than 20) and how often the test called the two different, and
 /// what other orders of the same runs would have made of it.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -47,6 +47,7 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args, verbose: bool) -> anyhow::Result<Exit> {
+    Calibration::probe(&args.output)?;
     let termination = Termination::block().context("signalfd(2)")?;
     let own = std::env::current_exe().context("cannot find the harness's own binary")?;
     let rules = Rules {
@@ -101,9 +102,10 @@ pub(super) fn run(args: &Args, verbose: bool) -> anyhow::Result<Exit> {
         let floor = noise(args, workload, mode, &gated.samples)?;
         writeln!(
             text,
-            "  {:width$}  floor {:.2} %  called different {} of {} ({:.1} %; {:.1} % expected)",
+            "  {:width$}  floor {:.2} % ({})  called different {} of {} ({:.1} %; {:.1} % expected)",
             format!("{}, {mode}", workload.name),
             floor.floor * 100.0,
+            floor::kind(floor.comparisons),
             floor.false_positives,
             floor.comparisons,
             share(floor.false_positives, floor.comparisons),
@@ -114,6 +116,16 @@ pub(super) fn run(args: &Args, verbose: bool) -> anyhow::Result<Exit> {
     designs(args, &cells, &gated.samples, &mut text)?;
     calibration.write(&args.output)?;
     print(text)?;
+    if calibration
+        .floors
+        .iter()
+        .any(|floor| floor.comparisons < floor::ENOUGH)
+    {
+        complain(&format!(
+            "WARNING: of fewer than {} comparisons there is no 95th percentile, and the floor is the largest change: give more --repeats",
+            floor::ENOUGH
+        ));
+    }
     complain(&format!("calibration in {}", args.output.display()));
     Ok(Exit::Fine)
 }

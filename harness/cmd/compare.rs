@@ -1,12 +1,12 @@
 //! `harness compare`: two records side by side.
 
-use crate::cmd::run::FormatArg;
 use crate::cmd::{Exit, print, provenance};
 use harness_record::{
     Calibration, Compared, Fingerprint, GateReport, Record, RecordDirectory, Rules, SCHEMA_VERSION,
     Sample, Verdict,
 };
-use harness_report::render_gate;
+use harness_report::{Format, render_gate};
+use harness_verdict::floor;
 use harness_verdict::records::{self, Taken};
 use std::path::{Path, PathBuf};
 use time::OffsetDateTime;
@@ -27,6 +27,30 @@ pub(super) struct Args {
     /// What standard output gets
     #[arg(long, value_enum, default_value_t = FormatArg::Table)]
     format: FormatArg,
+}
+
+/// How a comparison is printed.
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+pub(super) enum FormatArg {
+    /// For reading
+    Table,
+    /// What gate.json holds
+    Json,
+    /// A row a comparison
+    Csv,
+    /// The table for a pull request
+    Markdown,
+}
+
+impl From<FormatArg> for Format {
+    fn from(format: FormatArg) -> Self {
+        match format {
+            FormatArg::Table => Self::Table,
+            FormatArg::Json => Self::Json,
+            FormatArg::Csv => Self::Csv,
+            FormatArg::Markdown => Self::Markdown,
+        }
+    }
 }
 
 /// What a verdict rests on.
@@ -128,6 +152,9 @@ pub(super) fn report(base: &Path, new: &Path, judging: &Judging) -> anyhow::Resu
         judging.alpha,
     )?;
     warnings.extend(compared.warnings);
+    if let Some(calibration) = &calibration {
+        warnings.extend(floor::warnings(calibration, &compared.comparisons));
+    }
     for (path, record) in [(base, &base_record), (new, &new_record)] {
         for warning in &record.warnings {
             warnings.push(format!("{}: {warning}", path.display()));

@@ -1,8 +1,7 @@
 //! `harness gate`: whether one harness traces dearer than another.
 
 use crate::cmd::blocks::Blocks;
-use crate::cmd::compare::{self, Judging};
-use crate::cmd::run::FormatArg;
+use crate::cmd::compare::{self, FormatArg, Judging};
 use crate::cmd::{Exit, Usage, complain, print, provenance};
 use anyhow::{Context, bail};
 use harness_measure::gate::{Gate, GateRequest, Gated};
@@ -12,7 +11,7 @@ use harness_record::{
 };
 use harness_report::render_gate;
 use harness_sys::signals::Termination;
-use harness_verdict::looks;
+use harness_verdict::{floor, looks};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use time::OffsetDateTime;
@@ -158,6 +157,9 @@ fn measure(args: Args, base: Compared, head: Compared, verbose: bool) -> anyhow:
         ..
     } = gated;
     warnings.extend(observed);
+    if let Some(calibration) = &calibration {
+        warnings.extend(floor::warnings(calibration, &comparisons));
+    }
     let verdict = Verdict::of_all(comparisons.iter().map(|comparison| comparison.verdict));
     let report = GateReport {
         schema_version: SCHEMA_VERSION,

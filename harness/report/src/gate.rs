@@ -41,6 +41,7 @@ fn header(report: &GateReport) -> Vec<String> {
         "head",
         "change",
         &interval,
+        "threshold",
         "could see",
         "verdict",
     ];
@@ -50,19 +51,28 @@ fn header(report: &GateReport) -> Vec<String> {
 fn row(comparison: &Comparison) -> Vec<String> {
     let unknown = || UNKNOWN.to_owned();
     let value = |value: Option<f64>| value.map_or_else(unknown, |value| number(comparison, value));
-    let detectable = comparison
-        .min_detectable_effect
-        .filter(|_| !comparison.metric.is_exact());
+    let of_times = |value: Option<f64>| value.filter(|_| !comparison.metric.is_exact());
+    let detectable = of_times(comparison.min_detectable_effect);
+    let threshold = of_times(Some(comparison.threshold));
     let change = comparison.change;
     vec![
-        comparison.metric.name().replace('_', " "),
+        metric_text(comparison.metric),
         value(comparison.base),
         value(comparison.head),
         change.map_or_else(unknown, |change| percent(change.estimate)),
         change.and_then(interval_text).unwrap_or_else(unknown),
-        detectable.map_or_else(unknown, percent),
+        threshold.map_or_else(unknown, share),
+        detectable.map_or_else(unknown, share),
         comparison.verdict.name().to_owned(),
     ]
+}
+
+/// What a metric is called. A record's table counts stops for signals, too.
+fn metric_text(metric: Metric) -> String {
+    match metric {
+        Metric::Stops => "stops less signals".to_owned(),
+        metric => metric.name().replace('_', " "),
+    }
 }
 
 fn number(comparison: &Comparison, value: f64) -> String {
@@ -77,6 +87,11 @@ fn number(comparison: &Comparison, value: f64) -> String {
 /// A fraction as a percentage with its sign.
 fn percent(fraction: f64) -> String {
     format!("{:+.2} %", fraction * 100.0)
+}
+
+/// A fraction that is a size as a percentage.
+fn share(fraction: f64) -> String {
+    format!("{:.2} %", fraction * 100.0)
 }
 
 /// The limits of what is no count.
@@ -113,17 +128,19 @@ fn sentences(report: &GateReport) -> Vec<String> {
         .comparisons
         .iter()
         .filter(|comparison| !comparison.metric.is_exact());
-    let detectable = times.filter_map(|comparison| comparison.min_detectable_effect);
+    let detectable = times
+        .clone()
+        .filter_map(|comparison| comparison.min_detectable_effect);
     if let Some(greatest) = detectable.reduce(f64::max) {
         sentences.push(format!(
             "A regression of {} or more would have been found in every comparison four times out of five.",
-            percent(greatest).trim_start_matches('+')
+            share(greatest)
         ));
     }
     let rules = &report.rules;
     let mut declared = format!(
-        "Declared beforehand: a regression is more than {} (or the calibrated noise), false alarms {} over all comparisons",
-        percent(rules.min_effect).trim_start_matches('+'),
+        "Declared beforehand: a regression is more than {} or the calibrated noise, whichever is larger (column threshold), false alarms {} over all comparisons",
+        share(rules.min_effect),
         level_text(rules.alpha),
     );
     if !rules.looks.is_empty() {
@@ -135,6 +152,23 @@ fn sentences(report: &GateReport) -> Vec<String> {
         ));
     }
     sentences.push(declared + ".");
+    if times.clone().any(|comparison| comparison.change.is_some()) {
+        sentences.push(
+            "Intervals are two-sided and of one comparison; a verdict rests on one-sided tests against the threshold, \
+             over all comparisons: one that passes may have an interval that reaches beyond it."
+                .to_owned(),
+        );
+    }
+    if report
+        .comparisons
+        .iter()
+        .any(|comparison| comparison.metric == Metric::Stops)
+    {
+        sentences.push(
+            "stops less signals: all but those for signals and group-stops, which the workload does not determine."
+                .to_owned(),
+        );
+    }
     if report.dropped_blocks > 0 {
         sentences.push(format!(
             "Left out: {}, as more than {} of the CPU time was stolen.",
@@ -156,7 +190,7 @@ fn problems(report: &GateReport) -> Vec<String> {
             "{} under {}, {}: {}: {}",
             comparison.workload,
             comparison.mode,
-            comparison.metric.name().replace('_', " "),
+            metric_text(comparison.metric),
             comparison.verdict.name(),
             comparison.reason
         );

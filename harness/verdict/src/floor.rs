@@ -9,16 +9,26 @@
 
 use crate::LEVEL;
 use crate::observe::{Observations, time};
-use harness_record::{Sample, SampleStatus, Side, TimeMeasure};
+use harness_record::{
+    Calibration, Comparison, Floor, Metric, Sample, SampleStatus, Side, TimeMeasure,
+};
 use harness_stats::{
     Error, hodges_lehmann, noise_floor, rank_sum_p, shift, signed_rank_p_greater,
     signed_rank_p_less,
 };
 
+/// Comparisons from which on a 95th percentile lies below the largest; of fewer
+/// the largest is taken.
+pub const ENOUGH: u32 = 20;
+
+/// A floor above this hides what most changes of a tracer cost.
+const LARGE: f64 = 0.05;
+
 /// What comparisons of a harness with itself showed.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct SelfComparison {
-    /// 95th percentile of the size of the change, a fraction.
+    /// 95th percentile of the size of the change, a fraction; the largest of
+    /// fewer than [`ENOUGH`].
     pub floor: f64,
     /// Comparisons that called the two different at the level asked for.
     pub false_positives: u32,
@@ -44,11 +54,62 @@ pub fn with_itself(
         let below = signed_rank_p_less(segment, 0.0)?;
         false_positives += u32::from(2.0 * above.min(below) <= alpha);
     }
+    let comparisons = u32::try_from(changes.len()).unwrap_or(u32::MAX);
+    let largest = changes.iter().map(|change| change.abs()).reduce(f64::max);
+    let floor = match largest.filter(|_| comparisons < ENOUGH) {
+        Some(largest) => largest,
+        None => noise_floor(&changes)?,
+    };
     Ok(SelfComparison {
-        floor: noise_floor(&changes)?.exp_m1(),
+        floor: floor.exp_m1(),
         false_positives,
-        comparisons: u32::try_from(changes.len()).unwrap_or(u32::MAX),
+        comparisons,
     })
+}
+
+/// What a floor is, a phrase.
+#[must_use]
+pub fn kind(comparisons: u32) -> String {
+    if comparisons < ENOUGH {
+        format!("largest of {comparisons}")
+    } else {
+        format!("95th percentile of {comparisons}")
+    }
+}
+
+/// What a reader must know of the floors that hold for comparisons of times, a
+/// sentence each.
+#[must_use]
+pub fn warnings(calibration: &Calibration, comparisons: &[Comparison]) -> Vec<String> {
+    let of_times = comparisons.iter().filter(|one| one.metric == Metric::Ratio);
+    let floors: Vec<&Floor> = of_times
+        .filter_map(|one| calibration.floor_of(&one.workload, &one.mode))
+        .collect();
+    let list = |which: &dyn Fn(&Floor) -> bool, text: &dyn Fn(&Floor) -> String| {
+        let floors = floors.iter().filter(|floor| which(floor));
+        let texts: Vec<String> = floors
+            .map(|floor| format!("{} under {} ({})", floor.workload, floor.mode, text(floor)))
+            .collect();
+        (!texts.is_empty()).then(|| texts.join(", "))
+    };
+    let large = list(&|floor| floor.floor > LARGE, &|floor| {
+        format!("{:.1} %", floor.floor * 100.0)
+    });
+    let few = list(&|floor| floor.comparisons < ENOUGH, &|floor| {
+        floor.comparisons.to_string()
+    });
+    let large = large.map(|list| {
+        format!(
+            "The calibrated noise is more than {:.0} %, and any smaller regression passes, of {list}: run `harness calibrate` again on a quieter machine.",
+            LARGE * 100.0
+        )
+    });
+    let few = few.map(|list| {
+        format!(
+            "The calibrated noise is of fewer than {ENOUGH} comparisons, too few for a 95th percentile, of {list}: run `harness calibrate` again with more --repeats."
+        )
+    });
+    large.into_iter().chain(few).collect()
 }
 
 /// A way to lay out the runs of two things in time.

@@ -4,8 +4,8 @@
 use harness_record::{Sample, SampleStatus, Side, TimeMeasure};
 use harness_stats::random::Rng;
 use harness_verdict::evidence::weigh;
-use harness_verdict::floor::{Design, in_order, with_itself};
-use harness_verdict::observe::{Scope, context_switches, dropped, ratios};
+use harness_verdict::floor::{Design, in_order, kind, with_itself};
+use harness_verdict::observe::{Observations, Scope, context_switches, dropped, ratios};
 
 const BLOCKS: u32 = 20;
 
@@ -174,4 +174,19 @@ fn the_floor_is_about_the_noise() {
         with_itself(&observations, 30, 0.05).is_err(),
         "no comparison fits"
     );
+}
+
+/// Of fewer than twenty changes the floor is the largest, and is called so.
+#[test]
+fn a_floor_of_few_is_the_largest() {
+    let changes = |count: u32| Observations {
+        change: (1..=count).map(|at| f64::from(at) / 1000.0).collect(),
+        ..Observations::default()
+    };
+    let few = with_itself(&changes(19), 1, 0.05).unwrap();
+    assert!((few.floor.ln_1p() - 0.019).abs() < 1e-12, "{few:?}");
+    assert_eq!(kind(few.comparisons), "largest of 19");
+    let enough = with_itself(&changes(20), 1, 0.05).unwrap();
+    assert!(enough.floor.ln_1p() < 0.02, "{enough:?}");
+    assert_eq!(kind(enough.comparisons), "95th percentile of 20");
 }
