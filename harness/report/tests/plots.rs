@@ -110,6 +110,27 @@ fn pictures_are_labelled_and_captioned() {
     }
 }
 
+/// An estimate that is not above 0 has no place on a logarithmic axis: an arrow
+/// marks it, and only where there is one is that said.
+#[test]
+fn an_estimate_below_the_axis_is_marked() {
+    let below = measured(
+        "make-sim",
+        &[CORE[0], mode("seccomp-tree", 0.985, Some(7)), CORE[1]],
+        12,
+    );
+    for (record, arrows) in [(measured("make-sim", &CORE, 12), 0), (below, 3)] {
+        let plots = plots(&record);
+        let plot = plots
+            .iter()
+            .find(|plot| plot.name.ends_with("ns-per-syscall"))
+            .unwrap();
+        assert_eq!(plot.svg.matches("stroke-width=\"4\"").count(), arrows);
+        let said = texts(&plot.svg).join(" ").contains("so does the estimate");
+        assert_eq!(said, arrows > 0);
+    }
+}
+
 /// Nothing is drawn outside, and no text can run over the right edge.
 #[test]
 fn pictures_stay_within_their_edges() {

@@ -113,12 +113,27 @@ impl Place {
         let beyond = |end, x| !self.scale.holds(end) && self.x(end) == x;
         for (end, x, inwards) in [(low, self.left, 1), (high, self.right, -1)] {
             if beyond(end, x) {
-                canvas.line((x, self.y), (x + 16 * inwards, self.y), INK, 2);
-                for side in [-5, 5] {
-                    canvas.line((x, self.y), (x + 7 * inwards, self.y + side), INK, 2);
-                }
+                arrow(canvas, (x, self.y), inwards, INK, 2);
             }
         }
+    }
+
+    /// The mark of an estimate: a dot, or an arrow head in its colour where it lies
+    /// below the axis.
+    pub(super) fn estimate(&self, canvas: &mut Canvas, value: f64, colour: RGBColor) {
+        if !self.scale.holds(value) && self.x(value) == self.left {
+            arrow(canvas, (self.left, self.y), 1, colour, 4);
+        } else {
+            canvas.dot((self.x(value), self.y), 5, colour);
+        }
+    }
+}
+
+/// An arrow head that points out of the axis.
+fn arrow(canvas: &mut Canvas, (x, y): (i32, i32), inwards: i32, colour: RGBColor, width: u32) {
+    canvas.line((x, y), (x + 16 * inwards, y), colour, width);
+    for side in [-5, 5] {
+        canvas.line((x, y), (x + 7 * inwards, y + side), colour, width);
     }
 }
 

@@ -42,9 +42,14 @@ pub(super) fn draw(subject: &Subject) -> Option<(String, String)> {
         title: title.clone(),
         explanation: format!(
             "Dots: ({time} − that of the untraced run) / {} system calls of {whole}, Hodges–Lehmann estimate \
-             of paired runs. {} An arrow: it leaves the axis.",
+             of paired runs. {} An arrow: it leaves the axis{}.",
             count_text(calls as f64),
-            whiskers_text(pairs)
+            whiskers_text(pairs),
+            if rows.iter().all(|(_, ns)| ns.median > 0.0) {
+                ""
+            } else {
+                "; one in a mode's colour: so does the estimate, which is not above 0"
+            }
         ),
         axis: format!("added nanoseconds per system call (logarithmic axis; {UNTRACED} adds 0)"),
         figures: format!("ns [{level} interval]"),
@@ -67,9 +72,7 @@ pub(super) fn draw(subject: &Subject) -> Option<(String, String)> {
         if let (Some(low), Some(high)) = (ns.low, ns.high) {
             place.whisker(canvas, low, high);
         }
-        if ns.median > 0.0 {
-            canvas.dot((place.x(ns.median), place.y), 5, colour(&row.mode));
-        }
+        place.estimate(canvas, ns.median, colour(&row.mode));
     });
     Some((title, svg))
 }

@@ -43,7 +43,8 @@ struct Panel<'a> {
 
 impl<'a> Panel<'a> {
     fn all_of(machine: &'a MachineHistory) -> impl Iterator<Item = Self> {
-        (machine.series.iter().enumerate()).map(|(at, series)| {
+        let series = machine.series.iter().filter(|series| is_trend(series));
+        series.enumerate().map(|(at, series)| {
             let values = series.points.iter().flat_map(|point| {
                 let ratio = point.ratio;
                 [Some(ratio.estimate), ratio.low, ratio.high]
@@ -69,6 +70,11 @@ impl<'a> Panel<'a> {
     }
 }
 
+/// One point is none, and the tables have it.
+fn is_trend(series: &Series) -> bool {
+    series.points.len() > 1
+}
+
 const INNER: i32 = WIDTH - 2 * MARGIN;
 
 fn lines(texts: &[String], height: i32) -> i32 {
@@ -88,7 +94,10 @@ pub(crate) fn draw(history: &History) -> String {
         INNER,
     );
     let warnings = (history.warnings.iter()).map(|warning| format!("WARNING: {warning}"));
-    let caption: Vec<_> = (warnings.chain(notes(history)))
+    let all = history.machines.iter().flat_map(|machine| &machine.series);
+    let single = all.filter(|series| !is_trend(series)).count();
+    let left_out = (single > 0).then(|| format!("Left out: {single} series of one record."));
+    let caption: Vec<_> = (warnings.chain(left_out).chain(notes(history)))
         .flat_map(|line| CAPTION.wrap(&line, INNER))
         .collect();
     let panels: Vec<_> = history.machines.iter().flat_map(Panel::all_of).collect();
