@@ -202,10 +202,14 @@ fn machine_facts(environment: &Environment) -> Vec<(String, String)> {
             "seccomp-stop order",
             &known(environment.seccomp_stop_order.as_ref()),
         ),
-        fact("calls read from", &known(environment.call_source.as_ref())),
+    ];
+    // Records from before it was asked do not say.
+    let call_source = environment.call_source.as_ref();
+    facts.extend(call_source.map(|source| fact("calls read from", source)));
+    facts.extend([
         fact("effective user id", &environment.euid),
         fact("CAP_SYS_ADMIN", &environment.cap_sys_admin),
-    ];
+    ]);
     for (kind, values) in [
         ("cgroup", &environment.cgroup_limits),
         ("mitigation", &environment.mitigations),

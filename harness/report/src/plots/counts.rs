@@ -59,12 +59,18 @@ pub(super) fn draw(subject: &Subject) -> Option<(String, String)> {
         fill,
         edge: INK,
     };
+    let mut explanation =
+        "Medians of one run of the workload. A stop hands the tracee to the tracer; \
+                           a voluntary switch is one wait, for the other side or for anything else."
+            .to_string();
+    // A record of few runs, or of before there were any, has none.
+    if known().any(|count| count.interval.is_some()) {
+        explanation +=
+            " Whiskers: 95 % intervals of the medians, where they are wider than a point.";
+    }
     let frame = Frame {
         title: title.clone(),
-        explanation: "Medians of one run of the workload. A stop hands the tracee to the tracer; \
-                      a voluntary switch is one wait, for the other side or for anything else. \
-                      Whiskers: 95 % intervals of the medians, where they are wider than a point."
-            .to_string(),
+        explanation,
         axis: "number in one run (logarithmic axis: log10(1 + n), so that 0 has a place)"
             .to_string(),
         figures: String::new(),
