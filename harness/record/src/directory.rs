@@ -258,7 +258,7 @@ impl RecordDirectory {
                 _ => '_',
             })
             .collect();
-        replace(&plots, &format!("{name}.svg"), svg.as_bytes())
+        replace(&plots, format!("{name}.svg"), svg.as_bytes())
     }
 
     /// Writes `report.html`, atomically.

@@ -9,6 +9,7 @@ use std::ffi::{OsStr, OsString};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::path::Path;
+use tempfile::NamedTempFile;
 
 /// The most that is read of a file: a hundred thousand runs of ten modes have
 /// less. A record may come from anybody.
@@ -23,6 +24,23 @@ pub(crate) fn create_exclusive(path: &Path) -> io::Result<File> {
     OpenOptions::new().write(true).create_new(true).open(path)
 }
 
+/// A new file with a name that cannot be guessed, removed again with the value.
+/// Errors do not have that name, which nobody gave, in them.
+pub(crate) fn temporary(
+    directory: &Path,
+    prefix: &OsStr,
+    suffix: &str,
+) -> io::Result<NamedTempFile<File>> {
+    let mut cause = None;
+    tempfile::Builder::new()
+        .prefix(prefix)
+        .suffix(suffix)
+        .make_in(directory, |path| {
+            create_exclusive(path).inspect_err(|error| cause = error.raw_os_error())
+        })
+        .map_err(|error| cause.map_or(error, io::Error::from_raw_os_error))
+}
+
 /// Puts a whole file in the place of `directory/name`.
 pub(crate) fn replace(
     directory: &Path,
@@ -35,12 +53,7 @@ pub(crate) fn replace(
     prefix.push(".");
     let target = directory.join(name);
     let write = || {
-        // Removed again where something fails below. By hand, as `tempfile_in`
-        // would put the temporary name into its errors.
-        let mut file = tempfile::Builder::new()
-            .prefix(&prefix)
-            .suffix(".tmp")
-            .make_in(directory, create_exclusive)?;
+        let mut file = temporary(directory, &prefix, ".tmp")?;
         file.as_file_mut().write_all(bytes)?;
         file.as_file().sync_all()?;
         file.persist(&target)?;

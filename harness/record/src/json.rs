@@ -48,9 +48,7 @@ pub(crate) fn probe(path: &Path) -> Result<(), Error> {
     let (directory, _) = files::place(path)?;
     let there = directory.ancestors().find(|ancestor| ancestor.exists());
     let there = there.unwrap_or(Path::new("."));
-    tempfile::Builder::new()
-        .prefix(".probe.")
-        .make_in(there, files::create_exclusive)
+    files::temporary(there, ".probe.".as_ref(), "")
         .map(drop)
         .map_err(Error::io("write", path))
 }

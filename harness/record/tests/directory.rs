@@ -2,9 +2,10 @@
 //! read is refused with a message that names the place.
 
 use harness_record::{
-    ContextSwitches, Cpu, Distribution, Environment, Error, FilterSummary, Hooks, ModePlan, Pin,
-    Plan, Provenance, Ratio, Record, RecordDirectory, ResultRow, SCHEMA_VERSION, Sample,
-    SampleStatus, SeccompState, Slot, State, StopCounts, TimeMeasure, WorkloadPlan, summary_csv,
+    Calibration, ContextSwitches, Cpu, Distribution, Environment, Error, FilterSummary, Hooks,
+    ModePlan, Pin, Plan, Provenance, Ratio, Record, RecordDirectory, ResultRow, SCHEMA_VERSION,
+    Sample, SampleStatus, SeccompState, Slot, State, StopCounts, TimeMeasure, WorkloadPlan,
+    summary_csv,
 };
 use proptest::prelude::*;
 use std::collections::BTreeMap;
@@ -422,7 +423,7 @@ fn opens_records_only() {
 #[test]
 fn refuses_damaged_samples() {
     let good = two_samples();
-    check_samples_error("", &["lacks the columns index, workload"]);
+    check_samples_error("", &["is empty"]);
     check_samples_error(
         &good
             .replacen("wall_ns,", "wall,", 1)
@@ -474,4 +475,28 @@ fn summary_has_a_cell_a_column() {
     ] {
         assert_eq!(cell(column), expected, "{column}");
     }
+}
+
+/// The user named the file, not what it is written as first.
+#[test]
+fn a_refused_write_does_not_tell_a_temporary_name() {
+    let temporary = tempfile::tempdir().unwrap();
+    let path = temporary.path().join("gone");
+    let directory = RecordDirectory::create(&path).unwrap();
+    fs::remove_dir(&path).unwrap();
+    let error = directory.write_summary(&[]).unwrap_err().to_string();
+    assert!(error.contains("gone/summary.csv: No such"), "{error}");
+    assert!(error.ends_with("(os error 2); check the path"), "{error}");
+}
+
+/// Nothing is left of trying whether a calibration could be written, neither a
+/// file nor the directories it would be in.
+#[test]
+fn trying_a_calibration_leaves_nothing() {
+    let temporary = tempfile::tempdir().unwrap();
+    Calibration::probe(&temporary.path().join("c.json")).unwrap();
+    Calibration::probe(&temporary.path().join("a/b/c.json")).unwrap();
+    let refused = Calibration::probe(temporary.path()).unwrap_err();
+    assert!(matches!(refused, Error::NotReplaceable { .. }), "{refused}");
+    assert_eq!(fs::read_dir(temporary.path()).unwrap().count(), 0);
 }
