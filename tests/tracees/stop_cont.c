@@ -70,6 +70,9 @@ int main(void)
 		CHECK(kill(child, SIGCONT) == 0);
 		CHECK(waitpid(child, &status, WCONTINUED) == child && WIFCONTINUED(status));
 		await_ticks();
+		/* Its leader goes on too, before it is stopped again: the end of one
+		 * group-stop and the next are one stop otherwise. */
+		await_state(child, "S");
 	}
 	board->end = 1;
 	say("ended with %d\n", await_end(child));
