@@ -100,13 +100,13 @@ pub fn warnings(calibration: &Calibration, comparisons: &[Comparison]) -> Vec<St
     });
     let large = large.map(|list| {
         format!(
-            "The calibrated noise is more than {:.0} %, and any smaller regression passes, of {list}: run `harness calibrate` again on a quieter machine.",
+            "The calibrated noise is more than {:.0} %, and a smaller change is no regression: {list}; run `harness calibrate` again on a quieter machine.",
             LARGE * 100.0
         )
     });
     let few = few.map(|list| {
         format!(
-            "The calibrated noise is of fewer than {ENOUGH} comparisons, too few for a 95th percentile, of {list}: run `harness calibrate` again with more --repeats."
+            "The calibrated noise is of fewer than {ENOUGH} comparisons, too few for a 95th percentile: {list}; run `harness calibrate` again with more --repeats."
         )
     });
     large.into_iter().chain(few).collect()
