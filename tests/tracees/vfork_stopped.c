@@ -24,7 +24,11 @@ int main(int argc, char **argv)
 			execl("/proc/self/exe", "tracee", "executed", (char *)NULL);
 			_exit(127);
 		}
-		_exit(await_end(child) == 0 ? 12 : 1);
+		int code = await_end(child) == 0 ? 12 : 1;
+		/* Two SIGCHLDs at once would be one. */
+		while (board->go < 2)
+			pause_briefly();
+		_exit(code);
 	}
 	while (!board->child)
 		pause_briefly();
@@ -36,6 +40,8 @@ int main(int argc, char **argv)
 	CHECK(waitpid(process, &status, WUNTRACED) == process);
 	say("stopped: %d\n", WIFSTOPPED(status));
 	CHECK(kill(process, SIGCONT) == 0);
+	CHECK(waitpid(process, &status, WCONTINUED) == process && WIFCONTINUED(status));
+	board->go = 2;
 	say("ended with %d\n", await_end(process));
 	return 0;
 }
