@@ -15,7 +15,7 @@
 //! Calls that are not native are written `i386:getpid(`; calls outside of the
 //! scenario's short set are left out. What must be told is written alike:
 //! `read)` is an exit with any result; what stands behind `~` may come anywhere in
-//! its line, so often as `*3` says, or `?` at most once, or `*` any number of times.
+//! its line, so often as `*3` or `*1-3` says, or `?` at most once, or `*` any number of times.
 //! `others:` is for all tasks without a line of their own, in any order. A line that
 //! begins with `ptrace` or `filter` is for these modes alone.
 
@@ -302,9 +302,10 @@ impl<'a> Free<'a> {
         let (word, least, most) = if let Some(word) = word.strip_suffix('?') {
             (word, 0, 1)
         } else if let Some((word, count)) = word.split_once('*') {
-            match count.parse() {
-                Ok(count) => (word, count, count),
-                Err(_) => (word, 0, usize::MAX),
+            let (least, most) = count.split_once('-').unwrap_or((count, count));
+            match (least.parse(), most.parse()) {
+                (Ok(least), Ok(most)) => (word, least, most),
+                _ => (word, 0, usize::MAX),
             }
         } else {
             (word, 1, 1)

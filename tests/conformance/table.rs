@@ -184,7 +184,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
             output: Output::Is(
                 "ticks while stopped: 0\nticks while stopped: 0\nticks while stopped: 0\nended with 3\n",
             ),
-            story: "a: execve( exec execve=0 fork exit_group( exit0 ~ sig17*
+            story: "a: execve( exec execve=0 fork exit_group( exit0 ~ sig17*1-7
                     others: stop*20 clone*4 sig19*3 group19*15 sig18*3 exit_group( exit3 exit0*4",
             ..USUAL
         },
@@ -202,7 +202,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
             program: "vfork_stopped",
             short: "execve,exit_group,vfork",
             output: Output::Is("before its child executes: D\nstopped: 1\nended with 12\n"),
-            story: "a: execve( exec execve=0 fork exit_group( exit0 ~ sig17*
+            story: "a: execve( exec execve=0 fork exit_group( exit0 ~ sig17*1-3
                     b: stop vfork( vfork vfork) sig19 group19 stop sig18 exit_group( exit12 ~ sig17
                     c: stop execve( exec execve=0 exit_group( exit0",
             ..USUAL
