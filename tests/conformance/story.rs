@@ -20,8 +20,8 @@
 //! begins with `ptrace` or `filter` is for these modes alone.
 
 use crate::scenario::Kind;
-use harness_record::{LoggedStop, StopKind, StopLine};
-use harness_syscalls::{Abi, TraceSet};
+use harness_record::{LoggedRun, LoggedStop, StopKind, StopLine};
+use harness_syscalls::{Abi, Table, TraceSet};
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 
@@ -41,6 +41,8 @@ impl Story {
         let mut words: Vec<Vec<String>> = Vec::new();
         let mut tasks: HashMap<i32, usize> = HashMap::new();
         let mut ended = HashSet::new();
+        // Ids of which an event told, or that need none.
+        let mut announced: HashSet<i32> = lines.iter().take(1).map(|line| line.stop.tid).collect();
         let mut made = Vec::new();
         for line in lines {
             let stop = &line.stop;
@@ -49,10 +51,13 @@ impl Story {
                 // A zombie that nobody waited for, inherited by the tracer.
                 continue;
             }
+            let made_task = stop.task.filter(|_| is_new_task(stop));
+            let made_again = made_task.is_some_and(|id| announced.contains(&id));
             let mut task_of = |tid: i32, new: bool| {
                 if new && ended.remove(&tid) {
                     // The id comes again.
                     tasks.remove(&tid);
+                    announced.remove(&tid);
                 }
                 *tasks.entry(tid).or_insert_with(|| {
                     words.push(Vec::new());
@@ -60,15 +65,17 @@ impl Story {
                 })
             };
             let task = task_of(stop.tid, !end);
-            // A first stop may come before the event that tells of the task.
-            if let Some(new) = stop.task.filter(|_| is_new_task(stop)) {
-                made.push(task_of(new, true));
+            // A first stop may come before the event that tells of the task, and so
+            // may its whole life: it is not another task with its id.
+            if let Some(id) = made_task {
+                made.push(task_of(id, made_again));
+                announced.insert(id);
             }
             words[task].extend(word(stop, calls));
         }
         // The first process, the tasks that were announced, those that were not.
-        let announced = std::iter::once(0).chain(made.iter().copied());
-        let mut order: Vec<usize> = announced.filter(|&task| task < words.len()).collect();
+        let told_of = std::iter::once(0).chain(made.iter().copied());
+        let mut order: Vec<usize> = told_of.filter(|&task| task < words.len()).collect();
         let mut known = vec![false; words.len()];
         for &task in &order {
             known[task] = true;
@@ -321,8 +328,9 @@ fn matches(expected: &str, word: &str) -> bool {
     }
 }
 
-/// That the comparison finds what differs.
+/// That tasks are told apart, and that the comparison finds what differs.
 pub(crate) fn self_test() -> Result<(), String> {
+    tasks_are_told_apart()?;
     let story = |text: &str| {
         let task = |line: &str| {
             let (name, words) = line.split_once(':').expect("TASK: WORDS");
@@ -358,6 +366,45 @@ pub(crate) fn self_test() -> Result<(), String> {
     for expected in wrong {
         if told.check(expected, Kind::EveryCall).is_ok() {
             return Err(format!("passes: {expected}"));
+        }
+    }
+    Ok(())
+}
+
+/// Whether a task ends before its creator's event or its id comes again.
+fn tasks_are_told_apart() -> Result<(), String> {
+    let first_stop = (2, StopKind::EventStop, None);
+    let event = (1, StopKind::Clone, Some(2));
+    let end = (2, StopKind::Exited, None);
+    let one = "a: clone\nb: stop exit0\n";
+    let two = "a: clone clone\nb: stop exit0\nc: stop exit0\n";
+    let table: [(&[_], &str); 6] = [
+        (&[event, first_stop, end], one),
+        (&[first_stop, event, end], one),
+        (&[first_stop, end, event], one),
+        (&[event, first_stop, end, event, first_stop, end], two),
+        (&[event, first_stop, end, first_stop, event, end], two),
+        (&[first_stop, end, event, first_stop, end, event], two),
+    ];
+    let calls = TraceSet::parse("all", Table::current()).map_err(|error| error.to_string())?;
+    for (stops, expected) in table {
+        let beginning = (1, StopKind::SyscallEnter, None);
+        let lines: Vec<StopLine> = std::iter::once(&beginning)
+            .chain(stops)
+            .map(|&(tid, stop, task)| StopLine {
+                run: LoggedRun::default(),
+                stop: LoggedStop {
+                    tid,
+                    stop,
+                    task,
+                    exit_code: Some(0),
+                    ..LoggedStop::default()
+                },
+            })
+            .collect();
+        let told = Story::of(&lines, &calls).to_string();
+        if told != expected {
+            return Err(format!("{stops:?} tells\n{told}and must tell\n{expected}"));
         }
     }
     Ok(())
