@@ -37,7 +37,8 @@ fn failed(operation: &'static str) -> impl FnOnce(Errno) -> LaunchError {
 
 fn prepare() -> Result<(), Errno> {
     // No terminal: its Ctrl-C is for the harness alone, which then ends the run,
-    // and a program that asks it something fails instead of waiting for ever.
+    // and a program that asks it something fails instead of waiting for ever. The
+    // child leaves this session once it is pinned, for one that has no terminal either.
     process::new_session()?;
     signals::wait_for_children()?;
     process::become_subreaper()
