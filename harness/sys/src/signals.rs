@@ -132,13 +132,17 @@ impl ChildSignals {
 }
 
 /// Makes children of this process wait to be waited for: a caller that ignores
-/// SIGCHLD has the kernel reap them unseen (wait(2), `ECHILD`).
+/// SIGCHLD has the kernel reap them unseen (wait(2), `ECHILD`). Asks for no
+/// SIGCHLD when one stops (`SA_NOCLDSTOP`, sigaction(2)): wait4(2) tells a tracer,
+/// and at each stop the kernel would make a signal only to discard it
+/// (`do_notify_parent_cldstop`, kernel/signal.c).
 ///
 /// # Errors
 /// None with these arguments.
 pub fn wait_for_children() -> Result<(), Errno> {
+    let action = SigAction::new(SigHandler::SigDfl, SaFlags::SA_NOCLDSTOP, SigSet::empty());
     // SAFETY: installs no handler.
-    unsafe { nix::sys::signal::signal(Signal::SIGCHLD, SigHandler::SigDfl) }.map(drop)
+    unsafe { nix::sys::signal::sigaction(Signal::SIGCHLD, &action) }.map(drop)
 }
 
 fn is_ignored(signal: Signal) -> bool {
