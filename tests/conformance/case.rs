@@ -56,7 +56,7 @@ impl Done {
 }
 
 /// A case's directories; removed with it.
-struct Room {
+pub(crate) struct Room {
     directory: tempfile::TempDir,
 }
 
@@ -67,7 +67,7 @@ impl Room {
     }
 
     /// Where the program works, and nothing else is.
-    fn work(&self) -> PathBuf {
+    pub(crate) fn work(&self) -> PathBuf {
         self.directory.path().join("w")
     }
 
@@ -75,7 +75,7 @@ impl Room {
         self.directory.path().join(name)
     }
 
-    fn text(&self, name: &str) -> String {
+    pub(crate) fn text(&self, name: &str) -> String {
         let text = std::fs::read(self.file(name)).unwrap_or_default();
         String::from_utf8_lossy(&text).into_owned()
     }
@@ -163,7 +163,7 @@ impl Subject {
     }
 
     /// Why it cannot be had here, if it cannot.
-    fn missing(&self, mode: &str, programs: &Programs) -> Option<String> {
+    pub(crate) fn missing(&self, mode: &str, programs: &Programs) -> Option<String> {
         let without = self.scenario.without;
         if let Some((_, why)) = without.filter(|(kinds, _)| kinds.contains(&Kind::of(mode))) {
             return Some(why.to_owned());
@@ -247,7 +247,7 @@ impl Subject {
     }
 
     /// A room with what the scenario needs in it.
-    fn room(&self, programs: &Programs) -> Room {
+    pub(crate) fn room(&self, programs: &Programs) -> Room {
         let owner = match self.scenario.way {
             Way::SetUserId => NOBODY,
             Way::SetUserIdAsNobody => 0,
@@ -282,7 +282,7 @@ impl Subject {
         room
     }
 
-    fn program(&self, room: &Room, programs: &Programs) -> PathBuf {
+    pub(crate) fn program(&self, room: &Room, programs: &Programs) -> PathBuf {
         match self.scenario.way {
             Way::SetUserId | Way::SetUserIdAsNobody => room.file("program"),
             _ => programs.path(self.scenario.program),
@@ -290,7 +290,7 @@ impl Subject {
     }
 
     /// Runs these words in the way of the scenario.
-    fn supervise(&self, room: &Room, words: Vec<OsString>, left: Left) -> Ended {
+    pub(crate) fn supervise(&self, room: &Room, words: Vec<OsString>, left: Left) -> Ended {
         let before: &[&str] = match self.scenario.way {
             Way::SetUserIdAsNobody => &[
                 "setpriv",
@@ -415,7 +415,7 @@ impl Subject {
             ));
         }
         // By itself too: the table must not say what is not so.
-        let by_itself = self.scenario.expected(Kind::Untraced);
+        let by_itself = (self.scenario.output, self.scenario.end);
         if untraced.end != Some(by_itself.1) {
             return Err(format!(
                 "untraced it ends with {:?} (none: it hung)",

@@ -1,5 +1,6 @@
 //! What a scenario is.
 
+use crate::differences;
 use std::fmt;
 
 /// A program whose behaviour is known: a row of the table.
@@ -16,12 +17,11 @@ pub(crate) struct Scenario {
     pub(crate) short: &'static str,
     /// A long one that holds all of `short`; the same story is told under it.
     pub(crate) long: &'static str,
-    /// What it writes into `out`, untraced and under every mode that is not in `differs`.
+    /// What it writes into `out`, untraced and under every mode for which `differences`
+    /// has nothing else.
     pub(crate) output: Output,
     /// How it ends, likewise.
     pub(crate) end: End,
-    /// Modes under which it cannot do what it does untraced. README says why.
-    pub(crate) differs: &'static [Different],
     /// Modes under which it is not run, and why.
     pub(crate) without: Option<(&'static [Kind], &'static str)>,
     /// Whether it does something else where a filter was installed before.
@@ -48,7 +48,6 @@ impl Scenario {
         long: "!umask",
         output: Output::Is(""),
         end: End::Exited(0),
-        differs: &[],
         without: None,
         notices_filters: false,
         story: "",
@@ -59,8 +58,8 @@ impl Scenario {
 
     /// What it must write, and how it must end, under modes of a kind.
     pub(crate) fn expected(&self, kind: Kind) -> (Output, End) {
-        let different = self.differs.iter().find(|case| case.kinds.contains(&kind));
-        different.map_or((self.output, self.end), |case| {
+        let difference = differences::of(self.name).filter(|case| case.kinds.contains(&kind));
+        difference.map_or((self.output, self.end), |case| {
             (Output::Is(case.output), case.end)
         })
     }
@@ -112,17 +111,10 @@ impl fmt::Display for End {
     }
 }
 
-/// Modes under which a program does something else than untraced.
-pub(crate) struct Different {
-    pub(crate) kinds: &'static [Kind],
-    pub(crate) output: &'static str,
-    pub(crate) end: End,
-}
-
 /// What a mode does to a program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
-    /// Nothing.
+    /// Nothing that it could see: neither ptrace(2) nor a filter.
     Untraced,
     /// It has a filter and no tracer.
     FilterAlone,
@@ -133,14 +125,21 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    /// Of a mode of the registry; one that is not known here is taken to trace by
-    /// a filter.
+    pub(crate) const ALL: [Self; 4] = [
+        Self::Untraced,
+        Self::FilterAlone,
+        Self::EveryCall,
+        Self::Filtered,
+    ];
+
+    /// Of a mode of the registry. One that is not known here is held to what a
+    /// program does untraced, in all of it.
     pub(crate) fn of(mode: &str) -> Self {
         match mode {
-            "none" => Self::Untraced,
             "seccomp-allow" => Self::FilterAlone,
             "ptrace" => Self::EveryCall,
-            _ => Self::Filtered,
+            _ if mode.starts_with("seccomp-") => Self::Filtered,
+            _ => Self::Untraced,
         }
     }
 

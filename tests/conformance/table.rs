@@ -1,13 +1,20 @@
-//! The scenarios. To add one: a program in `tests/tracees`, and a row here.
+//! The scenarios. To add one: a program in `tests/tracees`, and a row here. What it does
+//! under some modes and not untraced stands in `differences`, with the scenarios that
+//! are there to show it.
 
-use crate::scenario::{Different, End, Kind, Output, Scenario, Way};
+use crate::differences;
+use crate::scenario::{End, Kind, Output, Scenario, Way};
 
 const USUAL: Scenario = Scenario::USUAL;
 
 const NOBODY_TRACES: &[Kind] = &[Kind::Untraced, Kind::FilterAlone];
 
 /// Every scenario.
-pub(crate) const SCENARIOS: &[Scenario] = &[
+pub(crate) fn scenarios() -> impl Iterator<Item = &'static Scenario> {
+    SCENARIOS.iter().chain(differences::SCENARIOS)
+}
+
+const SCENARIOS: &[Scenario] = &[
         Scenario {
             name: "exec",
             program: "exec",
@@ -362,11 +369,6 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
             arguments: &["strict"],
             output: Output::Is("strict\nin strict mode\n"),
             end: End::Killed(9),
-            differs: &[Different {
-                kinds: &[Kind::FilterAlone, Kind::Filtered],
-                output: "strict\nstrict mode: EINVAL\n",
-                end: End::Exited(0),
-            }],
             story: "ptrace a: execve( exec execve=0 kill9
                     filter a: execve( exec execve=0 exit_group( exit0",
             notices_filters: true,
@@ -377,11 +379,6 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
             program: "calls_ptrace",
             short: "execve,exit_group,ptrace",
             output: Output::Is("PTRACE_TRACEME: allowed\nPTRACE_SEIZE: allowed\nended with 1009\n"),
-            differs: &[Different {
-                kinds: &[Kind::EveryCall, Kind::Filtered],
-                output: "PTRACE_TRACEME: EPERM\nPTRACE_SEIZE: EPERM\nended with 1009\n",
-                end: End::Exited(0),
-            }],
             story: "a: execve( exec execve=0 fork fork ptrace( ptrace=-1 exit_group( exit0 ~ sig17*2
                     b: stop ptrace( ptrace=-1 exit_group( exit0
                     c: stop kill9",
@@ -402,11 +399,6 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
             arguments: &["./privileged"],
             way: Way::SetUserIdAsNobody,
             output: Output::Is("executing\nrights of the file's owner\n"),
-            differs: &[Different {
-                kinds: &[Kind::FilterAlone, Kind::EveryCall, Kind::Filtered],
-                output: "executing\nrights of the caller\n",
-                end: End::Exited(0),
-            }],
             story: "a: execve( exec execve=0 execve( exec execve=0 exit_group( exit0",
             ..USUAL
         },

@@ -129,20 +129,28 @@ static inline void await_gone(pid_t tid)
 		pause_briefly();
 }
 
-/* Waits until a thread sleeps in a call, with no signal still to be taken; in a
+/* Whether one of these signals is pending for a thread or for its process. */
+static inline int is_pending(pid_t tid, unsigned long signals)
+{
+	unsigned long own = ~0ul, all = ~0ul;
+	const char *line = strstr(proc(tid, "status"), "SigPnd:");
+	if (line)
+		sscanf(line, "SigPnd: %lx ShdPnd: %lx", &own, &all);
+	return ((own | all) & signals) != 0;
+}
+
+/* Whether a thread sleeps in a call, with no signal still to be taken; in a
  * ptrace-stop its state is another. */
+static inline int is_blocked(pid_t tid, long call)
+{
+	return !is_pending(tid, ~0ul) && state(tid) == 'S' && atol(proc(tid, "syscall")) == call;
+}
+
+/* Waits until a thread is blocked in a call. */
 static inline void await_blocked(pid_t tid, long call)
 {
-	for (;;) {
-		unsigned long own = 1, all = 1;
-		const char *status = proc(tid, "status");
-		const char *line = strstr(status, "SigPnd:");
-		if (line)
-			sscanf(line, "SigPnd: %lx ShdPnd: %lx", &own, &all);
-		if (!own && !all && state(tid) == 'S' && atol(proc(tid, "syscall")) == call)
-			return;
+	while (!is_blocked(tid, call))
 		pause_briefly();
-	}
 }
 
 /* Waits for a child's end; its exit code, or 1000 and the signal. */
