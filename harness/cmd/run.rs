@@ -55,7 +55,7 @@ pub(super) struct Args {
         default_value_t = 1
     )]
     seed: u64,
-    /// Where tracer and tracees run [default: same-core for workloads of one process, else none]
+    /// Where tracer and tracees run [default: same-cpu for workloads of one process, else none]
     #[arg(long, value_enum)]
     pin: Option<PinArg>,
     /// Shell command before all runs of a workload
@@ -109,8 +109,9 @@ pub(super) struct Args {
 #[derive(Debug, Clone, Copy, clap::ValueEnum)]
 enum PinArg {
     /// Tracer and tracees on one CPU
-    SameCore,
-    /// The tracer on one CPU, all tracees on another
+    #[value(alias = "same-core")]
+    SameCpu,
+    /// The tracer on one CPU, all tracees on one of another core where there is one
     Split,
     /// Wherever the scheduler puts them
     None,
@@ -297,7 +298,7 @@ fn request(args: Args, verbose: bool) -> anyhow::Result<Request> {
         warmup: args.warmup,
         seed: args.seed,
         pin: args.pin.map(|pin| match pin {
-            PinArg::SameCore => Pin::SameCore,
+            PinArg::SameCpu => Pin::SameCpu,
             PinArg::Split => Pin::Split,
             PinArg::None => Pin::None,
         }),

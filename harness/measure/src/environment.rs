@@ -1,5 +1,6 @@
 //! Reads the machine a measurement is taken on. What cannot be read is `None`.
 
+use crate::processors::{self, Topology, cpu_list};
 use harness_record::{Cpu, Environment, SeccompState};
 use harness_sys::{affinity, process};
 use harness_tracer::order;
@@ -35,6 +36,7 @@ fn without_probe() -> Environment {
             model: field(&cpuinfo, "model name"),
             online: online(&text("/sys/devices/system/cpu/online").unwrap_or_default()),
             allowed,
+            cores: Topology::read(Path::new(processors::SYSFS)).cores(),
         },
         memory_kib: memory(&read_to_string("/proc/meminfo").unwrap_or_default()),
         mitigations: files_of(Path::new("/sys/devices/system/cpu/vulnerabilities")),
@@ -89,17 +91,10 @@ fn memory(meminfo: &str) -> Option<u64> {
         .ok()
 }
 
-/// How many processors a list like `0-3,8` of sysfs names.
+/// How many processors a list of sysfs names.
 fn online(list: &str) -> u32 {
-    let count = |range: &str| -> Option<u32> {
-        match range.split_once('-') {
-            None => range.parse::<u32>().ok().map(|_| 1),
-            Some((low, high)) => {
-                Some(high.parse::<u32>().ok()?.checked_sub(low.parse().ok()?)? + 1)
-            }
-        }
-    };
-    list.split(',').filter_map(count).sum()
+    let cpus = cpu_list(list).unwrap_or_default();
+    u32::try_from(cpus.len()).unwrap_or(u32::MAX)
 }
 
 /// CAP_SYS_ADMIN is bit 21 (`uapi/linux/capability.h`).

@@ -12,10 +12,11 @@
 
 use crate::Error;
 use crate::guardian::guard;
+use crate::processors::Processors;
 use crate::stop_log::SampleLog;
 use crate::streams::Streams;
 use harness_mode::{End, Mode, SeccompFile};
-use harness_record::{Pin, Side};
+use harness_record::Side;
 use harness_sys::launcher::Launch;
 use harness_sys::rusage::{self, Usage};
 use harness_sys::{affinity, files, process};
@@ -144,37 +145,6 @@ pub(crate) fn own_binary() -> Result<PathBuf, Error> {
         operation: "cannot find the harness's own binary".to_owned(),
         source,
     })
-}
-
-/// Where tracer and tracees are bound to.
-#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
-pub(crate) struct Processors {
-    pub(crate) tracer: Option<u32>,
-    pub(crate) tracees: Option<u32>,
-}
-
-impl Processors {
-    /// For a pinning on this machine: the last processors that are allowed, as
-    /// the first ones take most interrupts.
-    pub(crate) fn choose(pin: Pin, allowed: &[u32]) -> Result<Self, Error> {
-        let (last, before) = match *allowed {
-            [.., before, last] => (Some(last), Some(before)),
-            [only] => (Some(only), None),
-            [] => (None, None),
-        };
-        Ok(match pin {
-            Pin::None => Self::default(),
-            Pin::SameCore => Self {
-                tracer: last,
-                tracees: last,
-            },
-            Pin::Split if before.is_none() => return Err(Error::TooFewProcessors("split")),
-            Pin::Split => Self {
-                tracer: before,
-                tracees: last,
-            },
-        })
-    }
 }
 
 /// What a mode's program costs. Deterministic.
@@ -493,25 +463,5 @@ fn call_name(abi: harness_syscalls::Abi, number: u32) -> String {
         name
     } else {
         format!("{abi}:{name}")
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn processors_are_the_last_allowed_ones() {
-        let choose =
-            |pin, allowed: &[u32]| Processors::choose(pin, allowed).map(|p| (p.tracer, p.tracees));
-        assert_eq!(
-            choose(Pin::SameCore, &[0, 1, 5]).unwrap(),
-            (Some(5), Some(5))
-        );
-        assert_eq!(choose(Pin::Split, &[0, 1, 5]).unwrap(), (Some(1), Some(5)));
-        assert_eq!(choose(Pin::None, &[0, 1]).unwrap(), (None, None));
-        assert_eq!(choose(Pin::SameCore, &[3]).unwrap(), (Some(3), Some(3)));
-        let error = choose(Pin::Split, &[3]).unwrap_err().to_string();
-        assert!(error.contains("--pin same-core"), "{error}");
     }
 }

@@ -1,11 +1,10 @@
 //! Takes the samples of a plan, one after the other.
 
-use crate::isolated::{self, Binaries, Done, FilterCost, Pace, Processors, Spec, Variables};
+use crate::isolated::{self, Binaries, Done, FilterCost, Pace, Spec, Variables};
 use crate::order;
 use crate::pressure::Pressure;
 use crate::progress::Progress;
 use crate::request::Request;
-use crate::session::allowed_processors;
 use crate::stop_log::SampleLog;
 use crate::subject::Subject;
 use crate::verify::{self, Reference};
@@ -413,7 +412,7 @@ impl<'a> Runs<'a> {
                 .as_ref()
                 .map(|directory| directory.path().to_owned()),
             environment_padding: u32::try_from(self.rng.below(MOST_PADDING)).unwrap_or(0),
-            processors: Processors::choose(subject.plan.pin, &allowed_processors()?)?,
+            processors: subject.plan.placement.into(),
             executions,
             times_itself: subject.plan.times_itself,
             show_output: self.request.show_output,

@@ -114,6 +114,7 @@ mod tests {
             command: vec![],
             trace: "getppid".to_owned(),
             pin: Pin::None,
+            placement: None,
             times_itself: true,
             operations: Some(10),
             loop_syscalls: Some(10),

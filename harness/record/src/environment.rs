@@ -66,6 +66,9 @@ pub struct Cpu {
     pub online: u32,
     /// Processors this process may run on.
     pub allowed: Vec<u32>,
+    /// The processors of each core, siblings together; empty where that is not known.
+    #[serde(default)]
+    pub cores: Vec<Vec<u32>>,
 }
 
 /// seccomp and speculation state from `/proc/self/status`.

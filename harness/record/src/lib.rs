@@ -34,7 +34,9 @@ pub use environment::{Cpu, Environment, SeccompState};
 pub use error::Error;
 pub use files::replace_file;
 pub use gate::{Change, Compared, Comparison, GateReport, Metric, Rules, Verdict};
-pub use plan::{FilterPlan, Hooks, ModePlan, Pin, Plan, Side, Slot, WorkloadPlan};
+pub use plan::{
+    FilterPlan, Hooks, ModePlan, Pin, Placement, Plan, Relation, Side, Slot, WorkloadPlan,
+};
 pub use result::{
     ContextSwitches, Distribution, FilterSummary, Ratio, ResultRow, StopCounts, TimeMeasure,
 };

@@ -50,6 +50,9 @@ pub struct WorkloadPlan {
     pub trace: String,
     /// Where tracer and tracees run.
     pub pin: Pin,
+    /// The CPUs they are pinned to; `None` where they are not, and in records from before it was kept.
+    #[serde(default)]
+    pub placement: Option<Placement>,
     /// Whether the workload times its own loop, so that ratios compare loops
     /// and not whole executions.
     pub times_itself: bool,
@@ -158,12 +161,53 @@ pub struct Hooks {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Pin {
-    /// Tracer and tracees on one CPU.
-    SameCore,
+    /// Tracer and tracees on one CPU. Older records say `same-core` and mean the same.
+    #[serde(alias = "same-core")]
+    SameCpu,
     /// The tracer on one CPU, all tracees on another.
     Split,
     /// Wherever the scheduler puts them.
     None,
+}
+
+impl Pin {
+    /// As in JSON and on the command line.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::SameCpu => "same-cpu",
+            Self::Split => "split",
+            Self::None => "none",
+        }
+    }
+}
+
+/// The CPUs of a pinning, as the kernel numbers them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Placement {
+    /// The CPU of the tracer.
+    pub tracer: u32,
+    /// The CPU of all tracees.
+    pub tracees: u32,
+    /// How the two lie to each other.
+    pub relation: Relation,
+}
+
+/// How two CPUs lie to each other (Documentation/ABI/stable/sysfs-devices-system-cpu); in the
+/// order in which two CPUs are chosen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Relation {
+    /// They are one.
+    SameCpu,
+    /// Two cores of one package.
+    DifferentCores,
+    /// Cores of two packages.
+    DifferentPackages,
+    /// The kernel does not say.
+    Unknown,
+    /// Two hardware threads of one core, which share its execution units.
+    Siblings,
 }
 
 /// One planned run.
@@ -191,4 +235,29 @@ pub enum Side {
     Base,
     /// What is judged.
     Head,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Records from before the word was right are read, and written with the new one.
+    #[test]
+    fn the_old_word_for_one_cpu_is_read() {
+        for (word, pin) in [
+            ("same-core", Pin::SameCpu),
+            ("same-cpu", Pin::SameCpu),
+            ("split", Pin::Split),
+            ("none", Pin::None),
+        ] {
+            assert_eq!(
+                serde_json::from_str::<Pin>(&format!("\"{word}\"")).unwrap(),
+                pin
+            );
+        }
+        for pin in [Pin::SameCpu, Pin::Split, Pin::None] {
+            let written = serde_json::to_string(&pin).unwrap();
+            assert_eq!(written, format!("\"{}\"", pin.name()));
+        }
+    }
 }

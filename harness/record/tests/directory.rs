@@ -3,9 +3,9 @@
 
 use harness_record::{
     Calibration, ContextSwitches, Cpu, Distribution, Environment, Error, FilterSummary, Hooks,
-    ModePlan, Pin, Plan, Provenance, Ratio, Record, RecordDirectory, ResultRow, SCHEMA_VERSION,
-    Sample, SampleStatus, SeccompState, Slot, State, StopCounts, TimeMeasure, WorkloadPlan,
-    summary_csv,
+    ModePlan, Pin, Placement, Plan, Provenance, Ratio, Record, RecordDirectory, Relation,
+    ResultRow, SCHEMA_VERSION, Sample, SampleStatus, SeccompState, Slot, State, StopCounts,
+    TimeMeasure, WorkloadPlan, summary_csv,
 };
 use proptest::prelude::*;
 use std::collections::BTreeMap;
@@ -138,6 +138,7 @@ fn record(seed: u64, state: State, words: Vec<String>) -> Record {
                 model: Some("CPU".into()),
                 online: 2,
                 allowed: vec![0, 1],
+                cores: vec![vec![0, 1]],
             },
             memory_kib: Some(1),
             mitigations: BTreeMap::from([("spectre_v2".into(), "none".into())]),
@@ -165,7 +166,12 @@ fn record(seed: u64, state: State, words: Vec<String>) -> Record {
                 name: "command".into(),
                 command: words,
                 trace: "connect".into(),
-                pin: Pin::SameCore,
+                pin: Pin::SameCpu,
+                placement: Some(Placement {
+                    tracer: 1,
+                    tracees: 1,
+                    relation: Relation::SameCpu,
+                }),
                 times_itself: false,
                 operations: None,
                 loop_syscalls: Some(3),

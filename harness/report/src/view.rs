@@ -1,7 +1,7 @@
 //! What the terminal, Markdown and HTML tables of a workload have in common:
 //! the cells and the sentences around them.
 
-use crate::caption::{command_text, pin_text};
+use crate::caption::{command_text, placement_text};
 use crate::summary::{LEVEL, MIN_PAIRS, UNTRACED, all_syscalls, overhead_measure};
 use crate::units::{
     UNKNOWN, count_text, counted, duration_text, level_text, ns_text, per_text, ratio_interval_text,
@@ -120,7 +120,7 @@ fn notes(record: &Record, workload: &WorkloadPlan) -> Vec<String> {
         "{}; trace set {}; {}; {}.",
         command_text(&workload.command),
         workload.trace,
-        pin_text(workload.pin),
+        placement_text(workload),
         samples_text(rows.clone())
     )];
     let estimate = "Hodges–Lehmann estimate of the paired runs and its signed-rank interval";
