@@ -177,6 +177,8 @@ pub(crate) struct Done {
     pub(crate) tracees_seen: Option<u64>,
     pub(crate) escaped: u64,
     pub(crate) no_new_privs: bool,
+    /// Of `max_rss_kib`, what a tracee had before it executed its program.
+    pub(crate) inherited_rss_kib: u64,
     /// The last lines the program wrote to standard error.
     pub(crate) stderr: String,
     /// Where it was asked for.
@@ -211,6 +213,7 @@ impl Done {
         }
         self.escaped += outcome.escaped;
         self.no_new_privs |= outcome.no_new_privs;
+        self.inherited_rss_kib = self.inherited_rss_kib.max(outcome.inherited_rss_kib);
     }
 }
 

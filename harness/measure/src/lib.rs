@@ -20,6 +20,7 @@ mod pressure;
 mod processors;
 mod progress;
 pub mod request;
+mod row;
 mod runs;
 mod sampler;
 mod session;

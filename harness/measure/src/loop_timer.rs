@@ -57,6 +57,7 @@ impl<'a> LoopTimer<'a> {
                 trace: None,
                 runs: 1,
                 warmup: 0,
+                max_pressure: None,
                 seed: 0,
                 pin: None,
                 hooks: Hooks::default(),

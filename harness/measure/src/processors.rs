@@ -110,6 +110,20 @@ pub(crate) fn place_here(pin: Pin) -> Result<Option<Placement>, Error> {
     choose(pin, &allowed()?, &Topology::read(Path::new(SYSFS)))
 }
 
+/// The CPUs that tracer and tracees may run on, ascending.
+///
+/// # Errors
+/// [`Error::Io`].
+pub(crate) fn used(placement: Option<Placement>) -> Result<Vec<u32>, Error> {
+    let Some(placement) = placement else {
+        return allowed();
+    };
+    let mut cpus = vec![placement.tracer, placement.tracees];
+    cpus.sort_unstable();
+    cpus.dedup();
+    Ok(cpus)
+}
+
 /// The last CPUs that are allowed, as the first ones take most interrupts; of two, those of
 /// different cores of one package before those of two packages, and siblings only where
 /// nothing else is allowed.

@@ -81,7 +81,12 @@ impl Session {
         let plan = Plan {
             seed: request.seed,
             runs: request.runs,
-            warmup: request.warmup,
+            warmup: subjects
+                .iter()
+                .filter_map(|subject| subject.plan.warmup)
+                .max()
+                .unwrap_or(request.warmup),
+            max_pressure: request.max_pressure,
             ignore_failure: request.ignore_failure,
             workloads: subjects
                 .iter()
@@ -137,6 +142,13 @@ impl Session {
         let slots = &self.plan.order;
         let mut runs = Runs::new(&self.request, &binaries, slots, termination, writer);
         runs.log_stops(log);
+        let (online, runnable) = (
+            self.environment.cpu.online,
+            self.environment.others_runnable,
+        );
+        if let Some(runnable) = runnable.filter(|threads| *threads >= online) {
+            runs.remark(format!("{runnable} threads of others run: end them"));
+        }
         let error = self
             .subjects
             .iter()
@@ -236,9 +248,10 @@ fn filters(
 }
 
 fn warnings(subjects: &[Subject], modes: &[&str], processors: usize) -> Vec<String> {
+    // What is not in the registry is a filter of the user's, with a tracer.
     let traced = modes
         .iter()
-        .any(|&mode| !matches!(mode, "none" | "seccomp-allow"));
+        .any(|mode| harness_mode::find(mode, None).is_none_or(Mode::has_tracer));
     let names = |wanted: &dyn Fn(&Subject) -> bool| {
         let names = subjects.iter().filter(|subject| wanted(subject));
         let names: Vec<&str> = names.map(|subject| subject.plan.name.as_str()).collect();

@@ -132,12 +132,20 @@ impl Subject {
         } else {
             Pin::None
         });
+        let placement = processors::place_here(pin)?;
         let plan = WorkloadPlan {
             name: workload.name().to_owned(),
             command: displayed(&arguments),
             trace,
             pin,
-            placement: processors::place_here(pin)?,
+            cpus: processors::used(placement)?,
+            placement,
+            warmup: Some(if workload.times_itself() {
+                // A loop's length must be known before samples of it can be made long enough.
+                request.warmup.max(1)
+            } else {
+                request.warmup
+            }),
             times_itself: workload.times_itself(),
             operations: workload.times_itself().then_some(statement.operations),
             loop_syscalls: loop_syscalls(workload, &statement, startup),
@@ -161,12 +169,15 @@ impl Subject {
         let (trace, _) = trace_set(request, "connect")?;
         harness_tracer::trial::executes(&launch)?;
         let pin = request.pin.unwrap_or(Pin::None);
+        let placement = processors::place_here(pin)?;
         let plan = WorkloadPlan {
             name: COMMAND.to_owned(),
             command: displayed(words),
             trace,
             pin,
-            placement: processors::place_here(pin)?,
+            cpus: processors::used(placement)?,
+            placement,
+            warmup: Some(request.warmup),
             times_itself: false,
             operations: None,
             loop_syscalls: None,

@@ -115,6 +115,8 @@ mod tests {
             trace: "getppid".to_owned(),
             pin: Pin::None,
             placement: None,
+            cpus: Vec::new(),
+            warmup: None,
             times_itself: true,
             operations: Some(10),
             loop_syscalls: Some(10),

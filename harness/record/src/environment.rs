@@ -55,6 +55,10 @@ pub struct Environment {
     pub call_source: Option<String>,
     /// One-minute load average at the start.
     pub load_average: Option<f64>,
+    /// Threads of others that ran or waited for a CPU at the start: the least of some readings of
+    /// /proc/loadavg within a moment.
+    #[serde(default)]
+    pub others_runnable: Option<u32>,
 }
 
 /// The processors.

@@ -11,8 +11,12 @@ pub struct Plan {
     pub seed: u64,
     /// Counted runs of each workload under each mode.
     pub runs: u32,
-    /// Uncounted runs before them.
+    /// Uncounted runs before them, of the workload that has the most: see [`WorkloadPlan::warmup`].
     pub warmup: u32,
+    /// Blocks in which others used more than this share of the CPU time of the run's CPUs are left
+    /// out, a fraction; `None` is no limit.
+    #[serde(default)]
+    pub max_pressure: Option<f64>,
     /// Whether a command may end otherwise than with 0.
     pub ignore_failure: bool,
     /// The workloads, in the order they are measured.
@@ -53,6 +57,14 @@ pub struct WorkloadPlan {
     /// The CPUs they are pinned to; `None` where they are not, and in records from before it was kept.
     #[serde(default)]
     pub placement: Option<Placement>,
+    /// The CPUs that tracer and tracees may run on, those of `placement` where they are pinned; empty
+    /// in records from before it was kept.
+    #[serde(default)]
+    pub cpus: Vec<u32>,
+    /// Uncounted runs before the counted ones: what was asked for, and at least one where the length
+    /// of a loop must be known first. `None` in records from before it was kept.
+    #[serde(default)]
+    pub warmup: Option<u32>,
     /// Whether the workload times its own loop, so that ratios compare loops
     /// and not whole executions.
     pub times_itself: bool,
@@ -137,6 +149,12 @@ pub struct ModePlan {
     /// with a filter of the user's, they are compared with nothing.
     #[serde(default = "traces_set")]
     pub traces_set: bool,
+}
+
+/// Whether a mode of that name has a tracer. Of those that records from before their empty tracer's
+/// columns know, two have none.
+pub(crate) fn has_tracer(mode: &str) -> bool {
+    !matches!(mode, "none" | "seccomp-allow")
 }
 
 /// Of a record from before other modes were.

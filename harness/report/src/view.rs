@@ -81,7 +81,7 @@ fn cells(workload: &WorkloadPlan, row: &ResultRow, syscalls: Option<u64>) -> Vec
         ratio_text(row).unwrap_or_else(unknown),
         count(stops),
         per_syscall.map_or_else(unknown, per_text),
-        count(switches.map(|switches| switches.tracer_voluntary)),
+        count(switches.and_then(|switches| switches.tracer_voluntary)),
         count(switches.map(|switches| switches.tracee_voluntary)),
         row.overhead_ns_per_syscall_distribution
             .map_or_else(unknown, |ns| ns_text(ns.median)),

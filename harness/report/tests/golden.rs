@@ -146,7 +146,7 @@ fn the_table_fits_a_hundred_columns() {
             stops.total = 999_999;
         }
         if let Some(switches) = &mut row.context_switches {
-            switches.tracer_voluntary = 999_999;
+            switches.tracer_voluntary = Some(999_999);
             switches.tracee_voluntary = 999_999;
         }
         if let Some(ns) = &mut row.overhead_ns_per_syscall_distribution {

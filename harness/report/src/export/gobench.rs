@@ -121,8 +121,8 @@ fn result_line(environment: &Environment, entry: &Entry, sample: &Sample) -> Opt
     let cpu = [
         sample.user_ns,
         sample.sys_ns,
-        sample.tracer_user_ns,
-        sample.tracer_sys_ns,
+        sample.tracer_user_ns.unwrap_or(0),
+        sample.tracer_sys_ns.unwrap_or(0),
     ];
     let cpu = cpu.into_iter().fold(0, u64::saturating_add);
     let mut line = format!(
