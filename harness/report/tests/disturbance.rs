@@ -108,7 +108,11 @@ fn short_samples_are_judged_by_their_sum() {
     let short = |others: u64| {
         said(move |sample: &mut Sample| {
             sample.lifetime_ns = Some(20_000_000);
-            sample.others_cpu_ns = Some(if sample.index % 2 == 0 { others } else { 0 });
+            sample.others_cpu_ns = Some(if sample.index.is_multiple_of(2) {
+                others
+            } else {
+                0
+            });
         })
     };
     assert_eq!(short(10_000_000), [""; 0]);
