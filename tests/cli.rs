@@ -84,7 +84,7 @@ const REFUSED: [(&[&str], i32, &[&str]); 26] = [
     (
         &["run", "--pin", "both", "--workload", "getppid"],
         USAGE,
-        &["both", "same-core"],
+        &["both", "same-cpu"],
     ),
     (
         &["run", "--", "no-such-command"],

@@ -25,7 +25,7 @@ pub(super) struct AttachArgs {
         allow_negative_numbers = true,
         value_parser = clap::value_parser!(i32).range(1..),
         conflicts_with_all = [
-            "workload", "command", "shell", "filter", "warmup", "pin", "setup", "prepare", "conclude", "cleanup",
+            "workload", "command", "shell", "filter", "warmup", "max_pressure", "pin", "setup", "prepare", "conclude", "cleanup",
             "ignore_failure", "show_output", "log_stops", "operations", "units", "jobs",
         ]
     )]

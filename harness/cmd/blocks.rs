@@ -50,6 +50,7 @@ impl Blocks {
             trace: None,
             runs: 1,
             warmup: 1,
+            max_pressure: None,
             seed: self.seed,
             pin: None,
             hooks: Hooks::default(),

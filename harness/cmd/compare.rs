@@ -180,7 +180,9 @@ pub(super) fn report(base: &Path, new: &Path, judging: &Judging) -> anyhow::Resu
 fn load(path: &Path) -> anyhow::Result<(Record, Vec<Sample>)> {
     let directory = RecordDirectory::open(path)?;
     let record = harness_report::load(&directory)?;
-    let samples = directory.read_samples()?.samples;
+    let mut samples = directory.read_samples()?.samples;
+    // As marked already, but where the measurement did not come to its end.
+    harness_record::leave_out_busy_blocks(&mut samples, &record.plan);
     Ok((record, samples))
 }
 

@@ -35,7 +35,9 @@ fn format_parser() -> impl TypedValueParser<Value = &'static ExportFormat> {
 pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
     let directory = RecordDirectory::open(&args.directory)?;
     let record = directory.read_record()?;
-    let samples = directory.read_samples()?;
+    let mut samples = directory.read_samples()?;
+    // As marked already, but where the measurement did not come to its end.
+    harness_record::leave_out_busy_blocks(&mut samples.samples, &record.plan);
     let export = harness_report::export(&record, &samples.samples, args.to)
         .with_context(|| args.directory.display().to_string())?;
     for remark in samples.dropped.iter().chain(&export.remarks) {

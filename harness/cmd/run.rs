@@ -1,14 +1,16 @@
 //! `harness run`: takes a measurement and reports it.
 
 use crate::cmd::attach::{self, AttachArgs};
-use crate::cmd::{Exit, Usage, complain, filter, print, provenance};
+use crate::cmd::{Exit, Usage, compare, complain, filter, print, provenance};
 use anyhow::Context;
 use clap::builder::NonEmptyStringValueParser;
 use harness_cbpf::disassemble;
 use harness_measure::request::Size;
 use harness_measure::{Error, Finished, Request, Session, Target};
 use harness_mode::SeccompFile;
-use harness_record::{Hooks, Pin, Record, RecordDirectory, SCHEMA_VERSION, State, StopLog};
+use harness_record::{
+    Hooks, Pin, Record, RecordDirectory, SCHEMA_VERSION, State, StopLog, leave_out_busy_blocks,
+};
 use harness_report::Format;
 use harness_sys::signals::Termination;
 use std::ffi::OsString;
@@ -47,6 +49,10 @@ pub(super) struct Args {
         default_value_t = 1
     )]
     warmup: u32,
+    /// Leave out blocks in which others used more than this share of the CPU time of the CPUs that
+    /// the run could use, in percent, ticks of /proc/stat allowed for; without it none is left out
+    #[arg(long, value_name = "PERCENT", allow_negative_numbers = true, value_parser = compare::percent)]
+    max_pressure: Option<f64>,
     /// Seed of the order, the environment's padding and the workloads
     #[arg(
         long,
@@ -55,7 +61,7 @@ pub(super) struct Args {
         default_value_t = 1
     )]
     seed: u64,
-    /// Where tracer and tracees run [default: same-core for workloads of one process, else none]
+    /// Where tracer and tracees run [default: same-cpu for workloads of one process, else none]
     #[arg(long, value_enum)]
     pin: Option<PinArg>,
     /// Shell command before all runs of a workload
@@ -109,8 +115,9 @@ pub(super) struct Args {
 #[derive(Debug, Clone, Copy, clap::ValueEnum)]
 enum PinArg {
     /// Tracer and tracees on one CPU
-    SameCore,
-    /// The tracer on one CPU, all tracees on another
+    #[value(alias = "same-core")]
+    SameCpu,
+    /// The tracer on one CPU, all tracees on one of another core where there is one
     Split,
     /// Wherever the scheduler puts them
     None,
@@ -194,6 +201,7 @@ pub(super) fn run(args: Args, verbose: bool) -> anyhow::Result<Exit> {
         environment: session.environment().clone(),
         plan: session.plan().clone(),
         results: Vec::new(),
+        dropped_blocks: 0,
         warnings: session.warnings().to_vec(),
     };
     directory.write_record(&record)?;
@@ -209,12 +217,17 @@ fn finish(
     format: Format,
 ) -> anyhow::Result<Exit> {
     record.finished_at = Some(OffsetDateTime::now_utc().format(&Rfc3339)?);
-    record.results = harness_report::summarise(&record.plan, &finished.samples);
+    let mut samples = finished.samples;
+    record.dropped_blocks = leave_out_busy_blocks(&mut samples, &record.plan);
+    record.results = harness_report::summarise(&record.plan, &samples);
     record.warnings = finished.warnings;
+    let disturbances = harness_report::disturbances(record, &samples);
+    record.warnings.extend(disturbances);
     let (state, exit) = match finished.error {
         None if record.results.iter().any(|row| row.verified == Some(false)) => {
             (State::Complete, Exit::Error)
         }
+        None if left_out_wholly(record).next().is_some() => (State::Complete, Exit::Error),
         None => (State::Complete, Exit::Fine),
         Some(Error::Interrupted(signal)) => {
             complain(&format!(
@@ -243,9 +256,19 @@ fn finish(
             row.workload, row.mode, row.verification
         ));
     }
+    for workload in left_out_wholly(record) {
+        complain(&format!(
+            "{workload}: others used too much CPU time in every block (--max-pressure): there is no result; end what \
+             else runs, or allow more"
+        ));
+    }
     record.state = state;
-    let written = directory
-        .write_record(record)
+    let marked = match record.dropped_blocks {
+        0 => Ok(()),
+        _ => directory.replace_samples(&samples),
+    };
+    let written = marked
+        .and_then(|()| directory.write_record(record))
         .and_then(|()| harness_report::write_report(directory, record));
     match written {
         // That the disk is full has been said where a sample met it.
@@ -256,10 +279,21 @@ fn finish(
         }
     }
     // After the record is whole: what cannot be printed is then still there.
-    if !finished.samples.is_empty() {
+    if !samples.is_empty() {
         print(harness_report::render(record, format)?)?;
     }
     Ok(exit)
+}
+
+/// The workloads none of whose blocks counts.
+fn left_out_wholly(record: &Record) -> impl Iterator<Item = &str> {
+    let workloads = record.plan.workloads.iter();
+    let workloads = workloads.map(|workload| workload.name.as_str());
+    workloads.filter(|name| {
+        let rows = || record.results.iter().filter(|row| row.workload == **name);
+        rows().any(|row| row.dropped_samples > 0)
+            && rows().all(|row| row.samples == 0 && row.failed_samples == 0)
+    })
 }
 
 fn request(args: Args, verbose: bool) -> anyhow::Result<Request> {
@@ -295,9 +329,10 @@ fn request(args: Args, verbose: bool) -> anyhow::Result<Request> {
         trace: args.trace,
         runs: args.runs,
         warmup: args.warmup,
+        max_pressure: args.max_pressure,
         seed: args.seed,
         pin: args.pin.map(|pin| match pin {
-            PinArg::SameCore => Pin::SameCore,
+            PinArg::SameCpu => Pin::SameCpu,
             PinArg::Split => Pin::Split,
             PinArg::None => Pin::None,
         }),

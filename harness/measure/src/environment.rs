@@ -1,5 +1,6 @@
 //! Reads the machine a measurement is taken on. What cannot be read is `None`.
 
+use crate::processors::{self, Topology, cpu_list};
 use harness_record::{Cpu, Environment, SeccompState};
 use harness_sys::{affinity, process};
 use harness_tracer::order;
@@ -16,6 +17,7 @@ pub fn read() -> Environment {
     Environment {
         seccomp_stop_order: order.map(|order| order.to_string()),
         call_source: source.map(|source| source.to_string()),
+        others_runnable: others_runnable(),
         ..without_probe()
     }
 }
@@ -35,6 +37,7 @@ fn without_probe() -> Environment {
             model: field(&cpuinfo, "model name"),
             online: online(&text("/sys/devices/system/cpu/online").unwrap_or_default()),
             allowed,
+            cores: Topology::read(Path::new(processors::SYSFS)).cores(),
         },
         memory_kib: memory(&read_to_string("/proc/meminfo").unwrap_or_default()),
         mitigations: files_of(Path::new("/sys/devices/system/cpu/vulnerabilities")),
@@ -57,7 +60,25 @@ fn without_probe() -> Environment {
         seccomp_stop_order: None,
         call_source: None,
         load_average: text("/proc/loadavg").and_then(|loads| loads.split(' ').next()?.parse().ok()),
+        others_runnable: None,
     }
+}
+
+/// The least of five readings, 10 ms apart: a thread that works all the time is in each.
+fn others_runnable() -> Option<u32> {
+    let readings = (0..5).map(|reading| {
+        if reading > 0 {
+            std::thread::sleep(std::time::Duration::from_millis(10));
+        }
+        runnable(&text("/proc/loadavg")?)
+    });
+    readings.min().flatten()
+}
+
+/// Threads of proc_loadavg(5) that run or wait for a CPU, but for the reader.
+fn runnable(loads: &str) -> Option<u32> {
+    let (runnable, _) = loads.split(' ').nth(3)?.split_once('/')?;
+    Some(runnable.parse::<u32>().ok()?.saturating_sub(1))
 }
 
 fn text(path: impl AsRef<Path>) -> Option<String> {
@@ -89,17 +110,10 @@ fn memory(meminfo: &str) -> Option<u64> {
         .ok()
 }
 
-/// How many processors a list like `0-3,8` of sysfs names.
+/// How many processors a list of sysfs names.
 fn online(list: &str) -> u32 {
-    let count = |range: &str| -> Option<u32> {
-        match range.split_once('-') {
-            None => range.parse::<u32>().ok().map(|_| 1),
-            Some((low, high)) => {
-                Some(high.parse::<u32>().ok()?.checked_sub(low.parse().ok()?)? + 1)
-            }
-        }
-    };
-    list.split(',').filter_map(count).sum()
+    let cpus = cpu_list(list).unwrap_or_default();
+    u32::try_from(cpus.len()).unwrap_or(u32::MAX)
 }
 
 /// CAP_SYS_ADMIN is bit 21 (`uapi/linux/capability.h`).
@@ -169,6 +183,9 @@ mod tests {
         assert_eq!(online("0-1"), 2);
         assert_eq!(online("0,2-3,8"), 4);
         assert_eq!(online(""), 0);
+        assert_eq!(runnable("4.10 3.93 2.50 5/91 16718"), Some(4));
+        assert_eq!(runnable("0.00 0.00 0.00 0/91 16718"), Some(0));
+        assert_eq!(runnable("0.00"), None);
         assert_eq!(
             field("Seccomp:\t2\nSeccomp_filters:\t1\n", "Seccomp").as_deref(),
             Some("2")

@@ -12,10 +12,11 @@
 
 use crate::Error;
 use crate::guardian::guard;
+use crate::processors::Processors;
 use crate::stop_log::SampleLog;
 use crate::streams::Streams;
 use harness_mode::{End, Mode, SeccompFile};
-use harness_record::{Pin, Side};
+use harness_record::Side;
 use harness_sys::launcher::Launch;
 use harness_sys::rusage::{self, Usage};
 use harness_sys::{affinity, files, process};
@@ -146,37 +147,6 @@ pub(crate) fn own_binary() -> Result<PathBuf, Error> {
     })
 }
 
-/// Where tracer and tracees are bound to.
-#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
-pub(crate) struct Processors {
-    pub(crate) tracer: Option<u32>,
-    pub(crate) tracees: Option<u32>,
-}
-
-impl Processors {
-    /// For a pinning on this machine: the last processors that are allowed, as
-    /// the first ones take most interrupts.
-    pub(crate) fn choose(pin: Pin, allowed: &[u32]) -> Result<Self, Error> {
-        let (last, before) = match *allowed {
-            [.., before, last] => (Some(last), Some(before)),
-            [only] => (Some(only), None),
-            [] => (None, None),
-        };
-        Ok(match pin {
-            Pin::None => Self::default(),
-            Pin::SameCore => Self {
-                tracer: last,
-                tracees: last,
-            },
-            Pin::Split if before.is_none() => return Err(Error::TooFewProcessors("split")),
-            Pin::Split => Self {
-                tracer: before,
-                tracees: last,
-            },
-        })
-    }
-}
-
 /// What a mode's program costs. Deterministic.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub(crate) struct FilterCost {
@@ -207,6 +177,8 @@ pub(crate) struct Done {
     pub(crate) tracees_seen: Option<u64>,
     pub(crate) escaped: u64,
     pub(crate) no_new_privs: bool,
+    /// Of `max_rss_kib`, what a tracee had before it executed its program.
+    pub(crate) inherited_rss_kib: u64,
     /// The last lines the program wrote to standard error.
     pub(crate) stderr: String,
     /// Where it was asked for.
@@ -241,6 +213,7 @@ impl Done {
         }
         self.escaped += outcome.escaped;
         self.no_new_privs |= outcome.no_new_privs;
+        self.inherited_rss_kib = self.inherited_rss_kib.max(outcome.inherited_rss_kib);
     }
 }
 
@@ -498,25 +471,5 @@ fn call_name(abi: harness_syscalls::Abi, number: u32) -> String {
         name
     } else {
         format!("{abi}:{name}")
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn processors_are_the_last_allowed_ones() {
-        let choose =
-            |pin, allowed: &[u32]| Processors::choose(pin, allowed).map(|p| (p.tracer, p.tracees));
-        assert_eq!(
-            choose(Pin::SameCore, &[0, 1, 5]).unwrap(),
-            (Some(5), Some(5))
-        );
-        assert_eq!(choose(Pin::Split, &[0, 1, 5]).unwrap(), (Some(1), Some(5)));
-        assert_eq!(choose(Pin::None, &[0, 1]).unwrap(), (None, None));
-        assert_eq!(choose(Pin::SameCore, &[3]).unwrap(), (Some(3), Some(3)));
-        let error = choose(Pin::Split, &[3]).unwrap_err().to_string();
-        assert!(error.contains("--pin same-core"), "{error}");
     }
 }

@@ -17,8 +17,10 @@ pub mod isolated;
 mod loop_timer;
 mod order;
 mod pressure;
+mod processors;
 mod progress;
 pub mod request;
+mod row;
 mod runs;
 mod sampler;
 mod session;
@@ -113,7 +115,7 @@ pub enum Error {
     Command(#[from] harness_sys::launcher::LaunchError),
     /// Pinning as asked for is impossible.
     #[error(
-        "--pin {0} needs two processors and only one is allowed here; use --pin same-core or --pin none"
+        "--pin {0} needs two CPUs and only one is allowed here; use --pin same-cpu or --pin none"
     )]
     TooFewProcessors(&'static str),
     /// A hook failed.

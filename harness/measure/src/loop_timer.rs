@@ -2,10 +2,10 @@
 //! Criterion do: samples are taken and verified as in a session, and recorded
 //! nowhere.
 
-use crate::isolated::{Pace, Processors, Spec, Variables};
+use crate::isolated::{Pace, Spec, Variables};
 use crate::request::{Request, Size, Target};
 use crate::runs::MOST_PADDING;
-use crate::session::{allowed_processors, choose_modes};
+use crate::session::choose_modes;
 use crate::startup::{self, Calls};
 use crate::subject::Subject;
 use crate::{Error, sampler, verify};
@@ -57,6 +57,7 @@ impl<'a> LoopTimer<'a> {
                 trace: None,
                 runs: 1,
                 warmup: 0,
+                max_pressure: None,
                 seed: 0,
                 pin: None,
                 hooks: Hooks::default(),
@@ -100,7 +101,7 @@ impl<'a> LoopTimer<'a> {
             arguments: subject.arguments.clone(),
             directory: Some(directory.path().to_owned()),
             environment_padding: u32::try_from(self.rng.below(MOST_PADDING)).unwrap_or(0),
-            processors: Processors::choose(subject.plan.pin, &allowed_processors()?)?,
+            processors: subject.plan.placement.into(),
             executions: 1,
             times_itself: subject.plan.times_itself,
             show_output: false,

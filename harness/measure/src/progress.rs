@@ -11,6 +11,7 @@ pub(crate) struct Progress {
     bar: ProgressBar,
     left: HashMap<(String, String), u64>,
     taken: HashMap<(String, String), (Duration, u32)>,
+    remark: Option<String>,
 }
 
 impl Progress {
@@ -34,17 +35,27 @@ impl Progress {
             bar,
             left,
             taken: HashMap::new(),
+            remark: None,
         }
     }
 
     /// Says what is being run now.
     pub(crate) fn start(&self, workload: &str, mode: &str, what: &str) {
-        let left = self
-            .time_left()
-            .map_or_else(String::new, |left| format!(", {} left", human(left)));
-        self.bar
-            .set_message(format!("{what} {workload} under {mode}{left}"));
+        self.bar.set_message(self.message(workload, mode, what));
         self.bar.tick();
+    }
+
+    /// Has every message from now on end with this.
+    pub(crate) fn remark(&mut self, text: String) {
+        self.remark = Some(text);
+    }
+
+    fn message(&self, workload: &str, mode: &str, what: &str) -> String {
+        let left = self.time_left();
+        let left = left.map_or_else(String::new, |left| format!(", {} left", human(left)));
+        let remark = self.remark.as_deref();
+        let remark = remark.map_or_else(String::new, |remark| format!("; {remark}"));
+        format!("{what} {workload} under {mode}{left}{remark}")
     }
 
     /// Takes a run into account; `counted` if it was one of the plan's.
@@ -102,5 +113,10 @@ mod tests {
         progress.done("w", "b", Duration::from_secs(10), true);
         assert_eq!(progress.time_left(), Some(Duration::from_secs(2)));
         assert_eq!(human(Duration::from_secs(61)), "1 min 1 s");
+        let message = progress.message("w", "a", "measuring");
+        assert_eq!(message, "measuring w under a, 2 s left");
+        progress.remark("others use 83 % of the CPU time: end them".to_owned());
+        let message = progress.message("w", "a", "measuring");
+        assert!(message.ends_with("left; others use 83 % of the CPU time: end them"));
     }
 }

@@ -19,6 +19,9 @@ pub struct Request {
     pub runs: u32,
     /// Uncounted runs before them.
     pub warmup: u32,
+    /// Blocks in which others use more than this share of the CPU time of the run's CPUs are left
+    /// out, a fraction; `None` is no limit.
+    pub max_pressure: Option<f64>,
     /// Seed of everything random.
     pub seed: u64,
     /// Where tracer and tracees run; `None` is the workload's own.

@@ -1,17 +1,19 @@
 //! Takes the samples of a plan, one after the other.
 
-use crate::isolated::{self, Binaries, Done, FilterCost, Pace, Processors, Spec, Variables};
+use crate::isolated::{Binaries, Done, FilterCost, Pace, Spec, Variables};
 use crate::order;
-use crate::pressure::Pressure;
+use crate::pressure::{Others, Pressure};
 use crate::progress::Progress;
 use crate::request::Request;
-use crate::session::allowed_processors;
+use crate::row::{Context, row};
 use crate::stop_log::SampleLog;
 use crate::subject::Subject;
 use crate::verify::{self, Reference};
 use crate::{Error, hook, sampler};
 use harness_mode::Mode;
-use harness_record::{LoggedRun, Plan, Sample, SampleStatus, SampleWriter, Side, Slot, StopLog};
+use harness_record::{
+    Load, LoggedRun, MOST_OTHERS, Plan, Sample, SampleWriter, Side, Slot, StopLog,
+};
 use harness_stats::random::Rng;
 use harness_sys::signals::Termination;
 use std::collections::{BTreeMap, BTreeSet};
@@ -43,6 +45,9 @@ pub(crate) struct Runs<'a> {
     rng: Rng,
     started: Instant,
     samples: Vec<Sample>,
+    others: Others,
+    /// Of the samples of the present subject.
+    load: Load,
     escaped: BTreeMap<String, u64>,
     no_new_privs: bool,
     not_alternating: bool,
@@ -107,6 +112,8 @@ impl<'a> Runs<'a> {
             rng: Rng::new(request.seed ^ PADDING_STREAM),
             started: Instant::now(),
             samples: Vec::new(),
+            others: Others::default(),
+            load: Load::default(),
             escaped: BTreeMap::new(),
             no_new_privs: false,
             not_alternating: false,
@@ -118,6 +125,11 @@ impl<'a> Runs<'a> {
     /// Has every stop of the runs written down.
     pub(crate) fn log_stops(&mut self, log: Option<StopLog>) {
         self.log = log;
+    }
+
+    /// Has the progress bar say something that a reader should do something about.
+    pub(crate) fn remark(&mut self, text: String) {
+        self.progress.remark(text);
     }
 
     /// The samples taken so far.
@@ -158,12 +170,10 @@ impl<'a> Runs<'a> {
         mut arms: Vec<Arm>,
     ) -> Result<Known, Error> {
         let mut known = Known::default();
-        // A loop's length must be known before samples of it can be made long enough.
-        let rounds = if subject.plan.times_itself || self.binaries.are_two() {
-            self.request.warmup.max(1)
-        } else {
-            self.request.warmup
-        };
+        // Two harnesses say of themselves whether they can alternate.
+        let rounds = subject.plan.warmup.unwrap_or(self.request.warmup);
+        let rounds = rounds.max(u32::from(self.binaries.are_two()));
+        self.load = Load::default();
         // The first run sets how all must end, which the untraced one should.
         arms.sort_by_key(|arm| arm.mode != "none");
         for _ in 0..rounds {
@@ -226,8 +236,12 @@ impl<'a> Runs<'a> {
                 // Where a signal to all processes at once ended it, nothing failed.
                 self.interrupted()?;
             }
-            let sample = self.sample(slot, &done, &context, verdict.err());
+            let filter = self.request.filter.as_ref();
+            let has_tracer = harness_mode::find(&arm.mode, filter).is_none_or(Mode::has_tracer);
+            let index = self.samples.len() as u64;
+            let sample = row(index, slot, &done, &context, has_tracer, verdict.err());
             self.writer.append(&sample)?;
+            self.weigh(subject, &sample);
             let failure = sample.error.clone();
             self.samples.push(sample);
             self.conclude(subject, arm, failure)?;
@@ -235,49 +249,15 @@ impl<'a> Runs<'a> {
         Ok(())
     }
 
-    fn sample(&self, slot: &Slot, done: &Done, context: &Context, error: Option<String>) -> Sample {
-        let stops = done.stops.as_ref();
-        Sample {
-            index: self.samples.len() as u64,
-            workload: slot.workload.clone(),
-            mode: slot.mode.clone(),
-            block: slot.block,
-            pass: slot.pass,
-            status: if error.is_none() {
-                SampleStatus::Ok
-            } else {
-                SampleStatus::Failed
-            },
-            error,
-            executions: done.executions,
-            exit_code: done.exit_code,
-            signal: done.signal,
-            wall_ns: done.wall_ns,
-            loop_ns: done.loop_ns,
-            user_ns: done.tracees.user_ns,
-            sys_ns: done.tracees.sys_ns,
-            tracer_user_ns: done.tracer.user_ns,
-            tracer_sys_ns: done.tracer.sys_ns,
-            tracee_voluntary: done.tracees.voluntary,
-            tracee_involuntary: done.tracees.involuntary,
-            tracer_voluntary: done.tracer.voluntary,
-            tracer_involuntary: done.tracer.involuntary,
-            stops_total: stops.map(isolated::Stops::total),
-            stops_syscall_enter: stops.map(|stops| stops.syscall_enter),
-            stops_syscall_exit: stops.map(|stops| stops.syscall_exit),
-            stops_seccomp: stops.map(|stops| stops.seccomp),
-            stops_event: stops.map(|stops| stops.event),
-            stops_signal: stops.map(|stops| stops.signal),
-            stops_group: stops.map(|stops| stops.group),
-            syscalls: done.syscalls,
-            traced_events: done.traced_events,
-            tracees: done.tracees_seen,
-            max_rss_kib: done.max_rss_kib,
-            env_padding_bytes: context.padding,
-            steal_ns: context.steal_ns,
-            cpu_pressure_ns: context.cpu_pressure_ns,
-            started_ns: context.started_ns,
-            side: slot.side,
+    /// Says on the bar what disturbs, as soon as it can be told.
+    fn weigh(&mut self, subject: &Subject, sample: &Sample) {
+        self.load.add(sample);
+        let cpus = subject.plan.cpus.len();
+        if let Some(share) = self.load.others_beyond(cpus, MOST_OTHERS) {
+            self.progress.remark(format!(
+                "others use {:.0} % of the CPU time: end them",
+                share * 100.0
+            ));
         }
     }
 
@@ -340,7 +320,8 @@ impl<'a> Runs<'a> {
         }
         let started = Instant::now();
         let started_ns = nanoseconds(self.started);
-        let before = Pressure::now();
+        let cpus = &subject.plan.cpus;
+        let before = Pressure::now(cpus);
         let done = match &specs[..] {
             [(binary, spec)] => {
                 sampler::run(binary, spec, self.termination).map(|done| vec![Some(done)])
@@ -348,7 +329,8 @@ impl<'a> Runs<'a> {
             several => sampler::run_alternately(several, self.termination),
         };
         let done = done.or_else(|error| self.interrupted().and(Err(error)))?;
-        let after = Pressure::now();
+        let after = Pressure::now(cpus);
+        let others_ns = self.others.between(before, after, cpus.len());
         let wall_ns = |done: &Option<Done>| done.as_ref().map_or(0, |done| done.wall_ns);
         let all_ns: u64 = done.iter().map(wall_ns).sum();
         let took = started.elapsed();
@@ -365,6 +347,8 @@ impl<'a> Runs<'a> {
                     started_ns,
                     steal_ns: after.steal_since(before).map(share_of),
                     cpu_pressure_ns: after.cpu_since(before).map(share_of),
+                    others_cpu_ns: others_ns.map(share_of),
+                    lifetime_ns: share_of(after.time_since(before)),
                 };
                 self.note(subject, arm, done.as_ref()?, took.mul_f64(share), what);
                 Some((done?, context))
@@ -413,7 +397,7 @@ impl<'a> Runs<'a> {
                 .as_ref()
                 .map(|directory| directory.path().to_owned()),
             environment_padding: u32::try_from(self.rng.below(MOST_PADDING)).unwrap_or(0),
-            processors: Processors::choose(subject.plan.pin, &allowed_processors()?)?,
+            processors: subject.plan.placement.into(),
             executions,
             times_itself: subject.plan.times_itself,
             show_output: self.request.show_output,
@@ -525,14 +509,6 @@ impl<'a> Runs<'a> {
         }
         observations
     }
-}
-
-/// What a run was made with that its outcome does not say.
-struct Context {
-    padding: u32,
-    started_ns: u64,
-    steal_ns: Option<u64>,
-    cpu_pressure_ns: Option<u64>,
 }
 
 fn failed(subject: &Subject, arm: &Arm, reason: String) -> Error {

@@ -1,17 +1,17 @@
 //! Plans a measurement: checks everything that can be checked before the first run.
 
-use crate::isolated::{self, Binaries, Processors};
+use crate::isolated::{self, Binaries};
 use crate::request::Request;
 use crate::runs::Runs;
 use crate::subject::{Subject, check_size};
-use crate::{Error, environment, nearest, order, startup};
+use crate::{Error, environment, nearest, order, processors, startup};
 use harness_mode::{Mode, SeccompFile, Unavailable};
 use harness_record::{
-    Environment, FilterSummary, ModePlan, Pin, Plan, RecordDirectory, Sample, StopLog,
+    Environment, FilterSummary, ModePlan, Pin, Plan, RecordDirectory, Relation, Sample, StopLog,
 };
 use harness_stats::random::Rng;
+use harness_sys::process;
 use harness_sys::signals::Termination;
-use harness_sys::{affinity, process};
 use harness_syscalls::{Table, TraceSet};
 
 /// A measurement that can be taken: everything that can be checked before the
@@ -67,10 +67,8 @@ impl Session {
             .filter(|mode| mode.available)
             .map(|mode| mode.name.as_str())
             .collect();
-        let allowed = allowed_processors()?;
         let mut order = Vec::new();
         for subject in &subjects {
-            Processors::choose(subject.plan.pin, &allowed)?;
             order.extend(order::slots(
                 &subject.plan.name,
                 &available,
@@ -79,11 +77,16 @@ impl Session {
             ));
         }
         let filters = filters(&subjects, &available, request.filter.as_ref())?;
-        let warnings = warnings(&subjects, &available, allowed.len());
+        let warnings = warnings(&subjects, &available, processors::allowed()?.len());
         let plan = Plan {
             seed: request.seed,
             runs: request.runs,
-            warmup: request.warmup,
+            warmup: subjects
+                .iter()
+                .filter_map(|subject| subject.plan.warmup)
+                .max()
+                .unwrap_or(request.warmup),
+            max_pressure: request.max_pressure,
             ignore_failure: request.ignore_failure,
             workloads: subjects
                 .iter()
@@ -139,6 +142,13 @@ impl Session {
         let slots = &self.plan.order;
         let mut runs = Runs::new(&self.request, &binaries, slots, termination, writer);
         runs.log_stops(log);
+        let (online, runnable) = (
+            self.environment.cpu.online,
+            self.environment.others_runnable,
+        );
+        if let Some(runnable) = runnable.filter(|threads| *threads >= online) {
+            runs.remark(format!("{runnable} threads of others run: end them"));
+        }
         let error = self
             .subjects
             .iter()
@@ -238,29 +248,35 @@ fn filters(
 }
 
 fn warnings(subjects: &[Subject], modes: &[&str], processors: usize) -> Vec<String> {
+    // What is not in the registry is a filter of the user's, with a tracer.
     let traced = modes
         .iter()
-        .any(|&mode| !matches!(mode, "none" | "seccomp-allow"));
-    let unpinned = subjects
-        .iter()
-        .filter(|subject| subject.plan.times_itself && subject.plan.pin != Pin::SameCore);
-    let names: Vec<&str> = unpinned.map(|subject| subject.plan.name.as_str()).collect();
-    if !traced || processors < 2 || names.is_empty() {
-        return Vec::new();
-    }
-    vec![format!(
-        "{}: not bound to one processor, which decides the result: a stop between two processors costs up to ten \
-         times one on the same (--pin same-core)",
-        names.join(", ")
-    )]
-}
-
-pub(crate) fn allowed_processors() -> Result<Vec<u32>, Error> {
-    let io = |source| Error::Io {
-        operation: "sched_getaffinity(2)".to_owned(),
-        source,
+        .any(|mode| harness_mode::find(mode, None).is_none_or(Mode::has_tracer));
+    let names = |wanted: &dyn Fn(&Subject) -> bool| {
+        let names = subjects.iter().filter(|subject| wanted(subject));
+        let names: Vec<&str> = names.map(|subject| subject.plan.name.as_str()).collect();
+        Some(names.join(", ")).filter(|names| traced && !names.is_empty())
     };
-    affinity::allowed().map_err(|errno| io(errno.into()))
+    let apart = names(&|subject| {
+        processors > 1 && subject.plan.times_itself && subject.plan.pin != Pin::SameCpu
+    });
+    let siblings = names(&|subject| {
+        let placement = subject.plan.placement;
+        placement.is_some_and(|placement| placement.relation == Relation::Siblings)
+    });
+    let apart = apart.map(|names| {
+        format!(
+            "{names}: not bound to one CPU, which decides the result: a stop between two CPUs costs up to ten times one \
+             on the same (--pin same-cpu)"
+        )
+    });
+    let siblings = siblings.map(|names| {
+        format!(
+            "{names}: --pin split found no two cores, so tracer and tracees run on siblings, hardware threads of one core \
+             that slow each other down; allow the harness CPUs of another core (taskset(1)), or use --pin same-cpu"
+        )
+    });
+    apart.into_iter().chain(siblings).collect()
 }
 
 #[cfg(test)]

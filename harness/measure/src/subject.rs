@@ -3,7 +3,7 @@
 use crate::isolated::REPORT_FD;
 use crate::request::{Request, Target};
 use crate::startup::{self, Calls};
-use crate::{Error, computing, nearest};
+use crate::{Error, computing, nearest, processors};
 use harness_record::{Pin, WorkloadPlan};
 use harness_sys::launcher::Launch;
 use harness_sys::signals::Termination;
@@ -127,14 +127,24 @@ impl Subject {
         let (trace, set) = trace_set(request, workload.default_trace())?;
         let single_process = workload.processes() == Processes::Single;
         let calls = startup.map(|startup| startup::all_calls(&statement, startup));
+        let pin = request.pin.unwrap_or(if single_process {
+            Pin::SameCpu
+        } else {
+            Pin::None
+        });
+        let placement = processors::place_here(pin)?;
         let plan = WorkloadPlan {
             name: workload.name().to_owned(),
             command: displayed(&arguments),
             trace,
-            pin: request.pin.unwrap_or(if single_process {
-                Pin::SameCore
+            pin,
+            cpus: processors::used(placement)?,
+            placement,
+            warmup: Some(if workload.times_itself() {
+                // A loop's length must be known before samples of it can be made long enough.
+                request.warmup.max(1)
             } else {
-                Pin::None
+                request.warmup
             }),
             times_itself: workload.times_itself(),
             operations: workload.times_itself().then_some(statement.operations),
@@ -158,11 +168,16 @@ impl Subject {
         let launch = Launch::new(&program, arguments, std::env::vars_os())?;
         let (trace, _) = trace_set(request, "connect")?;
         harness_tracer::trial::executes(&launch)?;
+        let pin = request.pin.unwrap_or(Pin::None);
+        let placement = processors::place_here(pin)?;
         let plan = WorkloadPlan {
             name: COMMAND.to_owned(),
             command: displayed(words),
             trace,
-            pin: request.pin.unwrap_or(Pin::None),
+            pin,
+            cpus: processors::used(placement)?,
+            placement,
+            warmup: Some(request.warmup),
             times_itself: false,
             operations: None,
             loop_syscalls: None,

@@ -49,6 +49,10 @@ impl Mode for Allow {
         })
     }
 
+    fn has_tracer(&self) -> bool {
+        false
+    }
+
     fn filter(&self, set: &TraceSet) -> Result<Option<Filter>, Error> {
         Self::compile(set).map(Some)
     }

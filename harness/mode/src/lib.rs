@@ -56,6 +56,11 @@ pub trait Mode: Sync {
         Err(no_filter_on_running())
     }
 
+    /// Whether somebody traces. Where nobody does, a run has no account of a tracer.
+    fn has_tracer(&self) -> bool {
+        true
+    }
+
     /// Whether its traced events are the calls of the trace set (rule 4). If
     /// not, they are compared with nothing.
     fn traces_set(&self) -> bool {
@@ -213,6 +218,8 @@ pub struct Outcome {
     pub escaped: u64,
     /// Whether `no_new_privs` had to be set.
     pub no_new_privs: bool,
+    /// Largest resident set of the first process before it executed its program, KiB.
+    pub inherited_rss_kib: u64,
 }
 
 /// Why a run could not be made.

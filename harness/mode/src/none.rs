@@ -21,6 +21,10 @@ impl Mode for None {
         Ok(())
     }
 
+    fn has_tracer(&self) -> bool {
+        false
+    }
+
     fn attaches(&self) -> Result<(), Unavailable> {
         Ok(())
     }

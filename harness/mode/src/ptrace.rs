@@ -56,6 +56,7 @@ impl Outcome {
             tracees: Some(counts.tracees),
             escaped: counts.escaped,
             no_new_privs: outcome.launch.no_new_privs,
+            inherited_rss_kib: outcome.launch.inherited_rss_kib,
         }
     }
 }

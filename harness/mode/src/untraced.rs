@@ -45,5 +45,6 @@ pub(crate) fn run(launch: &Launch<'_>, start: Start<'_>) -> Result<Outcome, Erro
         tracees: None,
         escaped: 0,
         no_new_privs: launch.no_new_privs,
+        inherited_rss_kib: launch.inherited_rss_kib,
     })
 }

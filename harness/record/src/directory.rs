@@ -2,8 +2,8 @@
 
 use crate::error::Error;
 use crate::files::{self, create_new, replace};
-use crate::samples_csv::{SampleWriter, Samples};
-use crate::{AttachReport, GateReport, Record, ResultRow, json, summary_csv};
+use crate::samples_csv::{self, SampleWriter, Samples};
+use crate::{AttachReport, GateReport, Record, ResultRow, Sample, json, summary_csv};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -124,7 +124,7 @@ impl RecordDirectory {
     /// [`Error::SchemaVersion`], or [`Error::TooMany`].
     pub fn read_record(&self) -> Result<Record, Error> {
         let path = self.path.join(RUN);
-        let record: Record = json::read(&path, "a record's run.json")?;
+        let mut record: Record = json::read(&path, "a record's run.json")?;
         for (what, found, most) in [
             ("workloads", record.plan.workloads.len(), MOST_WORKLOADS),
             ("modes", record.plan.modes.len(), MOST_MODES),
@@ -138,6 +138,9 @@ impl RecordDirectory {
                     most,
                 });
             }
+        }
+        for row in &mut record.results {
+            row.without_false_tracer();
         }
         Ok(record)
     }
@@ -186,6 +189,17 @@ impl RecordDirectory {
         let path = self.path.join(SAMPLES);
         let file = create_new(&path)?;
         SampleWriter::new(file, path)
+    }
+
+    /// Writes `samples.csv` anew, atomically: what is known of a sample may change with those
+    /// after it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`]; the former `samples.csv` is then still whole.
+    pub fn replace_samples(&self, samples: &[Sample]) -> Result<(), Error> {
+        let bytes = samples_csv::file(samples, &self.path.join(SAMPLES))?;
+        replace(&self.path, SAMPLES, &bytes)
     }
 
     /// Reads `samples.csv`.

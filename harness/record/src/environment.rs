@@ -55,6 +55,10 @@ pub struct Environment {
     pub call_source: Option<String>,
     /// One-minute load average at the start.
     pub load_average: Option<f64>,
+    /// Threads of others that ran or waited for a CPU at the start: the least of some readings of
+    /// /proc/loadavg within a moment.
+    #[serde(default)]
+    pub others_runnable: Option<u32>,
 }
 
 /// The processors.
@@ -66,6 +70,9 @@ pub struct Cpu {
     pub online: u32,
     /// Processors this process may run on.
     pub allowed: Vec<u32>,
+    /// The processors of each core, siblings together; empty where that is not known.
+    #[serde(default)]
+    pub cores: Vec<Vec<u32>>,
 }
 
 /// seccomp and speculation state from `/proc/self/status`.

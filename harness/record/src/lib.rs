@@ -16,6 +16,7 @@ mod error;
 mod files;
 mod gate;
 mod json;
+mod load;
 mod plan;
 mod result;
 mod sample;
@@ -34,7 +35,12 @@ pub use environment::{Cpu, Environment, SeccompState};
 pub use error::Error;
 pub use files::replace_file;
 pub use gate::{Change, Compared, Comparison, GateReport, Metric, Rules, Verdict};
-pub use plan::{FilterPlan, Hooks, ModePlan, Pin, Plan, Side, Slot, WorkloadPlan};
+pub use load::{
+    Load, MOST_OTHERS, MOST_PRESSURE, MOST_STEAL, blocks_beyond, leave_out_busy_blocks,
+};
+pub use plan::{
+    FilterPlan, Hooks, ModePlan, Pin, Placement, Plan, Relation, Side, Slot, WorkloadPlan,
+};
 pub use result::{
     ContextSwitches, Distribution, FilterSummary, Ratio, ResultRow, StopCounts, TimeMeasure,
 };
@@ -71,6 +77,9 @@ pub struct Record {
     pub plan: Plan,
     /// One row for each workload and mode, in plan order.
     pub results: Vec<ResultRow>,
+    /// Blocks that were taken but left out, as others used more than the plan's limit.
+    #[serde(default)]
+    pub dropped_blocks: u32,
     /// What a reader must know before trusting the numbers, a sentence each.
     pub warnings: Vec<String>,
 }

@@ -11,8 +11,12 @@ pub struct Plan {
     pub seed: u64,
     /// Counted runs of each workload under each mode.
     pub runs: u32,
-    /// Uncounted runs before them.
+    /// Uncounted runs before them, of the workload that has the most: see [`WorkloadPlan::warmup`].
     pub warmup: u32,
+    /// Blocks in which others used more than this share of the CPU time of the run's CPUs are left
+    /// out, a fraction; `None` is no limit.
+    #[serde(default)]
+    pub max_pressure: Option<f64>,
     /// Whether a command may end otherwise than with 0.
     pub ignore_failure: bool,
     /// The workloads, in the order they are measured.
@@ -50,6 +54,17 @@ pub struct WorkloadPlan {
     pub trace: String,
     /// Where tracer and tracees run.
     pub pin: Pin,
+    /// The CPUs they are pinned to; `None` where they are not, and in records from before it was kept.
+    #[serde(default)]
+    pub placement: Option<Placement>,
+    /// The CPUs that tracer and tracees may run on, those of `placement` where they are pinned; empty
+    /// in records from before it was kept.
+    #[serde(default)]
+    pub cpus: Vec<u32>,
+    /// Uncounted runs before the counted ones: what was asked for, and at least one where the length
+    /// of a loop must be known first. `None` in records from before it was kept.
+    #[serde(default)]
+    pub warmup: Option<u32>,
     /// Whether the workload times its own loop, so that ratios compare loops
     /// and not whole executions.
     pub times_itself: bool,
@@ -136,6 +151,12 @@ pub struct ModePlan {
     pub traces_set: bool,
 }
 
+/// Whether a mode of that name has a tracer. Of those that records from before their empty tracer's
+/// columns know, two have none.
+pub(crate) fn has_tracer(mode: &str) -> bool {
+    !matches!(mode, "none" | "seccomp-allow")
+}
+
 /// Of a record from before other modes were.
 fn traces_set() -> bool {
     true
@@ -158,12 +179,53 @@ pub struct Hooks {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Pin {
-    /// Tracer and tracees on one CPU.
-    SameCore,
+    /// Tracer and tracees on one CPU. Older records say `same-core` and mean the same.
+    #[serde(alias = "same-core")]
+    SameCpu,
     /// The tracer on one CPU, all tracees on another.
     Split,
     /// Wherever the scheduler puts them.
     None,
+}
+
+impl Pin {
+    /// As in JSON and on the command line.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::SameCpu => "same-cpu",
+            Self::Split => "split",
+            Self::None => "none",
+        }
+    }
+}
+
+/// The CPUs of a pinning, as the kernel numbers them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Placement {
+    /// The CPU of the tracer.
+    pub tracer: u32,
+    /// The CPU of all tracees.
+    pub tracees: u32,
+    /// How the two lie to each other.
+    pub relation: Relation,
+}
+
+/// How two CPUs lie to each other (Documentation/ABI/stable/sysfs-devices-system-cpu); in the
+/// order in which two CPUs are chosen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Relation {
+    /// They are one.
+    SameCpu,
+    /// Two cores of one package.
+    DifferentCores,
+    /// Cores of two packages.
+    DifferentPackages,
+    /// The kernel does not say.
+    Unknown,
+    /// Two hardware threads of one core, which share its execution units.
+    Siblings,
 }
 
 /// One planned run.
@@ -191,4 +253,29 @@ pub enum Side {
     Base,
     /// What is judged.
     Head,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Records from before the word was right are read, and written with the new one.
+    #[test]
+    fn the_old_word_for_one_cpu_is_read() {
+        for (word, pin) in [
+            ("same-core", Pin::SameCpu),
+            ("same-cpu", Pin::SameCpu),
+            ("split", Pin::Split),
+            ("none", Pin::None),
+        ] {
+            assert_eq!(
+                serde_json::from_str::<Pin>(&format!("\"{word}\"")).unwrap(),
+                pin
+            );
+        }
+        for pin in [Pin::SameCpu, Pin::Split, Pin::None] {
+            let written = serde_json::to_string(&pin).unwrap();
+            assert_eq!(written, format!("\"{}\"", pin.name()));
+        }
+    }
 }

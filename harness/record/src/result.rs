@@ -1,5 +1,6 @@
 //! The rows of `results[]`: what the samples of one workload under one mode say.
 
+use crate::plan::has_tracer;
 use serde::{Deserialize, Serialize};
 
 /// Estimates for one workload under one mode. Times and counts are per
@@ -20,6 +21,9 @@ pub struct ResultRow {
     pub samples: u32,
     /// Samples that were taken but do not count.
     pub failed_samples: u32,
+    /// Samples that were left out with their whole block, as others used too much CPU time meanwhile.
+    #[serde(default)]
+    pub dropped_samples: u32,
     /// Whether every sample did what it must, and as the other modes did;
     /// `None` where there is nothing to verify against.
     pub verified: Option<bool>,
@@ -33,7 +37,7 @@ pub struct ResultRow {
     pub user_ns: Option<Distribution>,
     /// System time of all tracees.
     pub sys_ns: Option<Distribution>,
-    /// User and system time of the tracer.
+    /// User and system time of the tracer; like all that is the tracer's, `None` where nobody traces.
     pub tracer_cpu_ns: Option<Distribution>,
     /// Time under this mode divided by time under `none`, paired.
     pub ratio: Option<Ratio>,
@@ -69,8 +73,28 @@ pub struct ResultRow {
     pub overhead_ns_per_stop: Option<f64>,
     /// The same with its interval; `median` is the estimate.
     pub overhead_ns_per_stop_distribution: Option<Distribution>,
+    /// Share of the CPU time of the run's CPUs that others used while the samples that count were
+    /// taken, 0 to 1; `None` where it is not known.
+    #[serde(default)]
+    pub others_cpu_share: Option<f64>,
     /// The seccomp program of the mode, where it has one.
     pub filter: Option<FilterSummary>,
+}
+
+impl ResultRow {
+    /// Takes out what records from before the tracer's fields were left empty have in them where
+    /// nobody traces: the harness's own figures.
+    pub(crate) fn without_false_tracer(&mut self) {
+        if has_tracer(&self.mode) {
+            return;
+        }
+        self.tracer_cpu_ns = None;
+        self.tracer_voluntary_distribution = None;
+        if let Some(switches) = &mut self.context_switches {
+            switches.tracer_voluntary = None;
+            switches.tracer_involuntary = None;
+        }
+    }
 }
 
 /// A median with its interval.
@@ -144,9 +168,9 @@ pub struct ContextSwitches {
     /// Involuntary, all tracees.
     pub tracee_involuntary: u64,
     /// Voluntary, the tracer.
-    pub tracer_voluntary: u64,
+    pub tracer_voluntary: Option<u64>,
     /// Involuntary, the tracer.
-    pub tracer_involuntary: u64,
+    pub tracer_involuntary: Option<u64>,
 }
 
 /// A mode's seccomp program in short.

@@ -38,18 +38,18 @@ pub struct Sample {
     pub user_ns: u64,
     /// System time of all tracees.
     pub sys_ns: u64,
-    /// User time of the tracer.
-    pub tracer_user_ns: u64,
+    /// User time of the tracer; like all that is the tracer's, empty where nobody traces.
+    pub tracer_user_ns: Option<u64>,
     /// System time of the tracer.
-    pub tracer_sys_ns: u64,
+    pub tracer_sys_ns: Option<u64>,
     /// Voluntary context switches of all tracees.
     pub tracee_voluntary: u64,
     /// Involuntary context switches of all tracees.
     pub tracee_involuntary: u64,
     /// Voluntary context switches of the tracer.
-    pub tracer_voluntary: u64,
+    pub tracer_voluntary: Option<u64>,
     /// Involuntary context switches of the tracer.
-    pub tracer_involuntary: u64,
+    pub tracer_involuntary: Option<u64>,
     /// All stops the tracer saw.
     pub stops_total: Option<u64>,
     /// syscall-enter-stops.
@@ -70,8 +70,10 @@ pub struct Sample {
     pub traced_events: Option<u64>,
     /// Tracees seen: processes and threads, the first one included.
     pub tracees: Option<u64>,
-    /// Largest resident set of one tracee, KiB.
-    pub max_rss_kib: u64,
+    /// Largest resident set of one tracee, KiB; empty where it is no larger than what a tracee
+    /// has of the harness before it executes its program (getrusage(2)). Records from before that
+    /// was told apart have that figure instead.
+    pub max_rss_kib: Option<u64>,
     /// Bytes of padding put into the environment.
     pub env_padding_bytes: u32,
     /// CPU time stolen from this virtual machine meanwhile, all CPUs.
@@ -83,6 +85,14 @@ pub struct Sample {
     /// Which of two harnesses ran it; empty where one alone measures.
     #[serde(default)]
     pub side: Option<Side>,
+    /// CPU time that others used meanwhile on the CPUs of the run, in ticks of 10 ms: user, nice and
+    /// system time of /proc/stat less that of the harness, tracer and tracees; empty where that
+    /// cannot be read.
+    #[serde(default)]
+    pub others_cpu_ns: Option<u64>,
+    /// How long `meanwhile` was: the life of the process of the sample, its start and its end included.
+    #[serde(default)]
+    pub lifetime_ns: Option<u64>,
 }
 
 /// Whether a sample counts.
@@ -93,4 +103,6 @@ pub enum SampleStatus {
     Ok,
     /// Did something else than it must; kept, never counted.
     Failed,
+    /// Of a block in which others used more CPU time than the plan allows; kept, never counted.
+    Dropped,
 }

@@ -2,12 +2,13 @@
 
 use crate::Sample;
 use crate::error::Error;
+use crate::plan::has_tracer;
 use std::fs::File;
 use std::io::{Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 /// The columns, in the order of [`Sample`]'s fields.
-const COLUMNS: [&str; 36] = [
+const COLUMNS: [&str; 38] = [
     "index",
     "workload",
     "mode",
@@ -44,10 +45,12 @@ const COLUMNS: [&str; 36] = [
     "cpu_pressure_ns",
     "started_ns",
     "side",
+    "others_cpu_ns",
+    "lifetime_ns",
 ];
 
 /// Columns that came later; what was written before lacks them.
-const OPTIONAL: [&str; 1] = ["side"];
+const OPTIONAL: [&str; 3] = ["side", "others_cpu_ns", "lifetime_ns"];
 
 /// Appends samples to `samples.csv`, whole rows only.
 ///
@@ -66,9 +69,7 @@ impl SampleWriter {
     /// Writes the header to an empty file.
     pub(crate) fn new(file: File, path: PathBuf) -> Result<Self, Error> {
         let mut writer = Self { file, path, end: 0 };
-        let mut header = COLUMNS.join(",");
-        header.push('\n');
-        writer.write(header.as_bytes())?;
+        writer.write(header().as_bytes())?;
         Ok(writer)
     }
 
@@ -79,17 +80,7 @@ impl SampleWriter {
     /// [`Error::Io`], for example on a full disk; the file then ends with the
     /// row before.
     pub fn append(&mut self, sample: &Sample) -> Result<(), Error> {
-        let failed = |cause| Error::WriteRow {
-            path: self.path.clone(),
-            cause,
-        };
-        let mut csv = csv::WriterBuilder::new()
-            .has_headers(false)
-            .from_writer(Vec::new());
-        csv.serialize(sample).map_err(failed)?;
-        let row = csv
-            .into_inner()
-            .map_err(|error| failed(error.into_error().into()))?;
+        let row = rows(std::slice::from_ref(sample), &self.path)?;
         self.write(&row)
     }
 
@@ -107,6 +98,32 @@ impl SampleWriter {
             }
         }
     }
+}
+
+/// The whole file with these samples.
+pub(crate) fn file(samples: &[Sample], path: &Path) -> Result<Vec<u8>, Error> {
+    let mut bytes = header().into_bytes();
+    bytes.extend(rows(samples, path)?);
+    Ok(bytes)
+}
+
+fn header() -> String {
+    COLUMNS.join(",") + "\n"
+}
+
+fn rows(samples: &[Sample], path: &Path) -> Result<Vec<u8>, Error> {
+    let failed = |cause| Error::WriteRow {
+        path: path.to_path_buf(),
+        cause,
+    };
+    let mut csv = csv::WriterBuilder::new()
+        .has_headers(false)
+        .from_writer(Vec::new());
+    for sample in samples {
+        csv.serialize(sample).map_err(failed)?;
+    }
+    csv.into_inner()
+        .map_err(|error| failed(error.into_error().into()))
 }
 
 /// What `samples.csv` holds.
@@ -147,11 +164,24 @@ impl Samples {
                 columns: missing,
             });
         }
-        let samples = reader
+        let mut samples: Vec<Sample> = reader
             .deserialize()
             .collect::<Result<_, _>>()
             .map_err(|error| row_error(path, &error, Some(&header)))?;
+        for sample in &mut samples {
+            without_false_tracer(sample);
+        }
         Ok(Self { samples, dropped })
+    }
+}
+
+/// Records from before the columns were left empty have the harness's own figures there.
+fn without_false_tracer(sample: &mut Sample) {
+    if !has_tracer(&sample.mode) {
+        sample.tracer_user_ns = None;
+        sample.tracer_sys_ns = None;
+        sample.tracer_voluntary = None;
+        sample.tracer_involuntary = None;
     }
 }
 

@@ -45,6 +45,7 @@ const COLUMNS: &[Column] = &[
     ("trace", |row| row.trace.clone()),
     ("samples", |row| row.samples.to_string()),
     ("failed_samples", |row| row.failed_samples.to_string()),
+    ("dropped_samples", |row| row.dropped_samples.to_string()),
     ("verified", |row| cell(row.verified)),
     ("verification", |row| row.verification.clone()),
     ("wall_ns_median", |row| median(row.wall_ns)),
@@ -86,10 +87,10 @@ const COLUMNS: &[Column] = &[
         cell(row.context_switches.map(|c| c.tracee_involuntary))
     }),
     ("tracer_voluntary", |row| {
-        cell(row.context_switches.map(|c| c.tracer_voluntary))
+        cell(row.context_switches.and_then(|c| c.tracer_voluntary))
     }),
     ("tracer_involuntary", |row| {
-        cell(row.context_switches.map(|c| c.tracer_involuntary))
+        cell(row.context_switches.and_then(|c| c.tracer_involuntary))
     }),
     ("overhead_ns_per_syscall", |row| {
         median(row.overhead_ns_per_syscall_distribution)
@@ -109,6 +110,7 @@ const COLUMNS: &[Column] = &[
     ("overhead_ns_per_stop_high", |row| {
         high(row.overhead_ns_per_stop_distribution)
     }),
+    ("others_cpu_share", |row| cell(row.others_cpu_share)),
     ("filter_compiler", |row| {
         cell(row.filter.as_ref().map(|f| &f.compiler))
     }),

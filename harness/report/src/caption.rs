@@ -5,7 +5,7 @@
     reason = "write! would add a Result that is never an error"
 )]
 
-use harness_record::{Environment, Pin, Provenance, Record, State, WorkloadPlan, steers};
+use harness_record::{Environment, Pin, Provenance, Record, Relation, State, WorkloadPlan, steers};
 
 /// A command as it would be typed into a POSIX shell. Control characters are
 /// written in the way of `$'…'`.
@@ -110,13 +110,29 @@ pub(crate) fn state_text(record: &Record) -> Option<String> {
     }
 }
 
-/// Where tracer and tracees ran.
+/// What a pinning is.
 pub(crate) fn pin_text(pin: Pin) -> &'static str {
     match pin {
-        Pin::SameCore => "tracer and tracees pinned to one CPU",
+        Pin::SameCpu => "tracer and tracees pinned to one CPU",
         Pin::Split => "tracer pinned to one CPU, tracees to another",
         Pin::None => "not pinned",
     }
+}
+
+/// Where tracer and tracees ran.
+pub(crate) fn placement_text(workload: &WorkloadPlan) -> String {
+    let Some(placement) = workload.placement else {
+        return pin_text(workload.pin).to_owned();
+    };
+    let (tracer, tracees) = (placement.tracer, placement.tracees);
+    let relation = match placement.relation {
+        Relation::SameCpu => return format!("tracer and tracees pinned to CPU {tracer}"),
+        Relation::DifferentCores => ", another core",
+        Relation::DifferentPackages => ", a core of another package",
+        Relation::Siblings => ", a sibling on the same core",
+        Relation::Unknown => "",
+    };
+    format!("tracer pinned to CPU {tracer}, tracees to CPU {tracees}{relation}")
 }
 
 /// The start to the second: RFC 3339 without a fraction.
@@ -145,7 +161,7 @@ pub(crate) fn caption(record: &Record, workload: &WorkloadPlan) -> Vec<String> {
             harness_text(&record.harness),
             start_text(record),
             workload.trace,
-            pin_text(workload.pin),
+            placement_text(workload),
             record.plan.seed
         ),
         format!("Measured: {}", command_text(&workload.command)),

@@ -1,8 +1,9 @@
 //! A record's directory: the generated files in it, and reading it again.
 
+use crate::disturbance::disturbances;
 use crate::summary::summarise;
 use crate::{html, plots};
-use harness_record::{Error, Record, RecordDirectory, State};
+use harness_record::{Error, Record, RecordDirectory, State, leave_out_busy_blocks};
 
 /// Writes what is generated from a record into its directory: `summary.csv`,
 /// `plots/*.svg` and `report.html`. Existing ones are replaced; everything else
@@ -34,7 +35,10 @@ pub fn load(directory: &RecordDirectory) -> Result<Record, Error> {
         } else {
             directory.read_samples()?
         };
-        record.results = summarise(&record.plan, &samples.samples);
+        let mut taken = samples.samples;
+        record.dropped_blocks = leave_out_busy_blocks(&mut taken, &record.plan);
+        record.results = summarise(&record.plan, &taken);
+        record.warnings.extend(disturbances(&record, &taken));
         record.warnings.extend(samples.dropped);
     }
     Ok(record)

@@ -7,9 +7,9 @@
 
 use crate::caption::{command_text, harness_text, kernel_text, machine_text, state_text};
 use crate::plots::Plot;
-use crate::units::counted;
+use crate::units::{counted, level_text};
 use crate::view::View;
-use harness_record::{Environment, Record, steers};
+use harness_record::{Environment, Plan, Record, WorkloadPlan, steers};
 
 const STYLE: &str = "\
 body{font:15px/1.45 system-ui,sans-serif;max-width:62rem;margin:2rem auto;padding:0 1rem;color:#222;background:#fff}
@@ -114,7 +114,14 @@ fn plan_facts(record: &Record) -> Vec<(String, String)> {
     let mut facts = vec![
         fact("seed", &plan.seed),
         fact("counted runs a mode", &plan.runs),
-        fact("uncounted runs before", &plan.warmup),
+        fact("uncounted runs before", &warmup_text(plan)),
+        fact(
+            "others may use of the CPU time",
+            &plan
+                .max_pressure
+                .map_or_else(|| "no limit".to_string(), level_text),
+        ),
+        fact("blocks left out", &record.dropped_blocks),
         fact(
             "order",
             &format!(
@@ -143,6 +150,18 @@ fn plan_facts(record: &Record) -> Vec<(String, String)> {
         }
     }
     facts
+}
+
+/// Of each workload, where they differ.
+fn warmup_text(plan: &Plan) -> String {
+    let of = |workload: &WorkloadPlan| workload.warmup.unwrap_or(plan.warmup);
+    let mut workloads = plan.workloads.iter();
+    if workloads.all(|workload| of(workload) == plan.warmup) {
+        return plan.warmup.to_string();
+    }
+    let each = plan.workloads.iter();
+    let each = each.map(|workload| format!("{} {}", workload.name, of(workload)));
+    each.collect::<Vec<_>>().join(", ")
 }
 
 fn machine_facts(environment: &Environment) -> Vec<(String, String)> {

@@ -9,6 +9,7 @@
 
 mod attach;
 mod caption;
+mod disturbance;
 mod export;
 mod files;
 mod gate;
@@ -23,6 +24,7 @@ mod verification;
 mod view;
 
 pub use attach::{render_attach, summarise_windows};
+pub use disturbance::disturbances;
 pub use export::{EXPORT_FORMATS, Export, ExportFormat, NothingToExport, export};
 pub use files::{load, write_report};
 pub use gate::render_gate;

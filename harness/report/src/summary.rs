@@ -2,7 +2,7 @@
 
 use crate::verification::verify;
 use harness_record::{
-    ContextSwitches, Distribution, ModePlan, Plan, Ratio, ResultRow, Sample, SampleStatus,
+    ContextSwitches, Distribution, Load, ModePlan, Plan, Ratio, ResultRow, Sample, SampleStatus,
     StopCounts, TimeMeasure, WorkloadPlan,
 };
 use harness_stats::{Interval, hodges_lehmann, median};
@@ -43,20 +43,24 @@ pub(crate) struct Group<'a> {
     pub(crate) mode: &'a ModePlan,
     pub(crate) counted: Vec<&'a Sample>,
     pub(crate) failed: Vec<&'a Sample>,
+    /// Left out with their whole block.
+    pub(crate) dropped: Vec<&'a Sample>,
 }
 
 impl<'a> Group<'a> {
     pub(crate) fn new(workload: &WorkloadPlan, mode: &'a ModePlan, samples: &'a [Sample]) -> Self {
-        let (counted, failed) = samples
+        let (dropped, kept): (Vec<_>, Vec<_>) = samples
             .iter()
             .filter(|sample| sample.workload == workload.name && sample.mode == mode.name)
-            .partition(|sample| {
-                sample.status == SampleStatus::Ok && sample.executions > 0 && sample.wall_ns > 0
-            });
+            .partition(|sample| sample.status == SampleStatus::Dropped);
+        let (counted, failed) = kept.into_iter().partition(|sample| {
+            sample.status == SampleStatus::Ok && sample.executions > 0 && sample.wall_ns > 0
+        });
         Self {
             mode,
             counted,
             failed,
+            dropped,
         }
     }
 
@@ -101,8 +105,8 @@ impl<'a> Group<'a> {
         Some(ContextSwitches {
             tracee_voluntary: self.count(|sample| Some(sample.tracee_voluntary))?,
             tracee_involuntary: self.count(|sample| Some(sample.tracee_involuntary))?,
-            tracer_voluntary: self.count(|sample| Some(sample.tracer_voluntary))?,
-            tracer_involuntary: self.count(|sample| Some(sample.tracer_involuntary))?,
+            tracer_voluntary: self.count(|sample| sample.tracer_voluntary),
+            tracer_involuntary: self.count(|sample| sample.tracer_involuntary),
         })
     }
 }
@@ -198,6 +202,7 @@ fn counted_row(plan: &Plan, workload: &WorkloadPlan, group: &Group, groups: &[Gr
         trace: workload.trace.clone(),
         samples: u32::try_from(group.counted.len()).unwrap_or(u32::MAX),
         failed_samples: u32::try_from(group.failed.len()).unwrap_or(u32::MAX),
+        dropped_samples: u32::try_from(group.dropped.len()).unwrap_or(u32::MAX),
         verified,
         verification,
         wall_ns: group.distribution(|sample| Some(sample.wall_ns)),
@@ -205,7 +210,7 @@ fn counted_row(plan: &Plan, workload: &WorkloadPlan, group: &Group, groups: &[Gr
         user_ns: group.distribution(|sample| Some(sample.user_ns)),
         sys_ns: group.distribution(|sample| Some(sample.sys_ns)),
         tracer_cpu_ns: group
-            .distribution(|sample| sample.tracer_user_ns.checked_add(sample.tracer_sys_ns)),
+            .distribution(|sample| sample.tracer_user_ns?.checked_add(sample.tracer_sys_ns?)),
         ratio: None,
         stops: group.stops(),
         syscalls: group.count(|sample| sample.syscalls),
@@ -213,12 +218,13 @@ fn counted_row(plan: &Plan, workload: &WorkloadPlan, group: &Group, groups: &[Gr
         syscalls_reference: None,
         context_switches: group.context_switches(),
         stops_distribution: group.distribution(|sample| sample.stops_total),
-        tracer_voluntary_distribution: group.distribution(|sample| Some(sample.tracer_voluntary)),
+        tracer_voluntary_distribution: group.distribution(|sample| sample.tracer_voluntary),
         tracee_voluntary_distribution: group.distribution(|sample| Some(sample.tracee_voluntary)),
         overhead_ns_per_syscall: None,
         overhead_ns_per_syscall_distribution: None,
         overhead_ns_per_stop: None,
         overhead_ns_per_stop_distribution: None,
+        others_cpu_share: Load::of(group.counted.iter().copied()).others(workload.cpus.len()),
         filter: plan
             .filters
             .iter()

@@ -44,7 +44,14 @@ pub(crate) fn verify(
     }
     let samples = group.counted.len() + group.failed.len();
     if samples == 0 {
-        return (None, "no samples".to_string());
+        let text = match group.dropped.len() as u64 {
+            0 => "no samples".to_string(),
+            dropped => format!(
+                "no samples that count: {} left out",
+                counted(dropped, "sample")
+            ),
+        };
+        return (None, text);
     }
     let events = if group.mode.traces_set {
         verify_events(

@@ -1,7 +1,7 @@
 //! What the terminal, Markdown and HTML tables of a workload have in common:
 //! the cells and the sentences around them.
 
-use crate::caption::{command_text, pin_text};
+use crate::caption::{command_text, placement_text};
 use crate::summary::{LEVEL, MIN_PAIRS, UNTRACED, all_syscalls, overhead_measure};
 use crate::units::{
     UNKNOWN, count_text, counted, duration_text, level_text, ns_text, per_text, ratio_interval_text,
@@ -81,7 +81,7 @@ fn cells(workload: &WorkloadPlan, row: &ResultRow, syscalls: Option<u64>) -> Vec
         ratio_text(row).unwrap_or_else(unknown),
         count(stops),
         per_syscall.map_or_else(unknown, per_text),
-        count(switches.map(|switches| switches.tracer_voluntary)),
+        count(switches.and_then(|switches| switches.tracer_voluntary)),
         count(switches.map(|switches| switches.tracee_voluntary)),
         row.overhead_ns_per_syscall_distribution
             .map_or_else(unknown, |ns| ns_text(ns.median)),
@@ -120,7 +120,7 @@ fn notes(record: &Record, workload: &WorkloadPlan) -> Vec<String> {
         "{}; trace set {}; {}; {}.",
         command_text(&workload.command),
         workload.trace,
-        pin_text(workload.pin),
+        placement_text(workload),
         samples_text(rows.clone())
     )];
     let estimate = "Hodges–Lehmann estimate of the paired runs and its signed-rank interval";

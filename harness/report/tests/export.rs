@@ -253,7 +253,7 @@ fn gobench() {
         "goarch: amd64",
         "pkg: harness",
         "trace: getppid",
-        "pin: same-core",
+        "pin: same-cpu",
     ] {
         assert!(text.lines().any(|found| found == line), "{line}");
     }

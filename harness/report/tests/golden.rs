@@ -6,7 +6,9 @@
 mod common;
 
 use common::{CORE, plan, record, samples, workload};
-use harness_record::{Pin, Record, RecordDirectory, Sample, SampleStatus, State, WorkloadPlan};
+use harness_record::{
+    Pin, Placement, Record, RecordDirectory, Relation, Sample, SampleStatus, State, WorkloadPlan,
+};
 use harness_report::{Format, load, render, summarise, write_report};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -20,7 +22,12 @@ fn data() -> PathBuf {
 fn synthetic() -> (Record, Vec<Sample>) {
     let getppid = WorkloadPlan {
         trace: "getppid".into(),
-        pin: Pin::SameCore,
+        pin: Pin::SameCpu,
+        placement: Some(Placement {
+            tracer: 1,
+            tracees: 1,
+            relation: Relation::SameCpu,
+        }),
         times_itself: true,
         operations: Some(100_000),
         loop_syscalls: Some(100_000),
@@ -139,7 +146,7 @@ fn the_table_fits_a_hundred_columns() {
             stops.total = 999_999;
         }
         if let Some(switches) = &mut row.context_switches {
-            switches.tracer_voluntary = 999_999;
+            switches.tracer_voluntary = Some(999_999);
             switches.tracee_voluntary = 999_999;
         }
         if let Some(ns) = &mut row.overhead_ns_per_syscall_distribution {

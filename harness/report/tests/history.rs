@@ -140,7 +140,7 @@ fn other_parameters_are_kept_apart() {
         named.record.plan.workloads[0].command = command.map(String::from).to_vec();
     }
     records[1].record.plan.workloads[0].trace = "%file".into();
-    records[2].record.plan.workloads[0].pin = Pin::SameCore;
+    records[2].record.plan.workloads[0].pin = Pin::SameCpu;
     records[3].record.plan.workloads[0]
         .command
         .push("--units".into());

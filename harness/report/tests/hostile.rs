@@ -166,12 +166,12 @@ fn samples_may_hold_any_number() {
         ("loop_ns", |sample, n| sample.loop_ns = Some(n)),
         ("user_ns", |sample, n| sample.user_ns = n),
         ("tracer", |sample, n| {
-            (sample.tracer_user_ns, sample.tracer_sys_ns) = (n, n);
+            (sample.tracer_user_ns, sample.tracer_sys_ns) = (Some(n), Some(n));
         }),
         ("stops", |sample, n| sample.stops_total = Some(n)),
         ("syscalls", |sample, n| sample.syscalls = Some(n)),
         ("traced events", |sample, n| sample.traced_events = Some(n)),
-        ("switches", |sample, n| sample.tracer_voluntary = n),
+        ("switches", |sample, n| sample.tracer_voluntary = Some(n)),
         ("executions", |sample, n| {
             sample.executions = u32::try_from(n).unwrap_or(u32::MAX);
         }),

@@ -108,12 +108,12 @@ fn figures_are_per_execution() {
             sample.wall_ns = n * 5_000;
             sample.user_ns = n * 700;
             sample.sys_ns = n * 300;
-            sample.tracer_user_ns = n * 20;
-            sample.tracer_sys_ns = n * 30;
+            sample.tracer_user_ns = Some(n * 20);
+            sample.tracer_sys_ns = Some(n * 30);
             sample.tracee_voluntary = n * 7;
             sample.tracee_involuntary = n;
-            sample.tracer_voluntary = n * 8;
-            sample.tracer_involuntary = 0;
+            sample.tracer_voluntary = Some(n * 8);
+            sample.tracer_involuntary = Some(0);
             if sample.mode == "ptrace" {
                 sample.wall_ns = n * 9_000;
                 sample.stops_total = Some(n * 40);
@@ -131,7 +131,7 @@ fn figures_are_per_execution() {
     assert_eq!(ptrace.tracer_cpu_ns.unwrap().median, 50.0);
     let stops = ptrace.stops.unwrap();
     assert_eq!((stops.total, stops.event, stops.seccomp), (40, 2, 0));
-    assert_eq!(ptrace.context_switches.unwrap().tracer_voluntary, 8);
+    assert_eq!(ptrace.context_switches.unwrap().tracer_voluntary, Some(8));
     assert_eq!(ptrace.syscalls, Some(16));
     // (9,000 − 5,000) over 16 calls and over 40 stops.
     assert_eq!(ptrace.syscalls_reference, Some(16));
@@ -389,8 +389,8 @@ proptest! {
                 status: if ok { SampleStatus::Ok } else { SampleStatus::Failed },
                 wall_ns: wall,
                 loop_ns: count,
-                tracer_user_ns: other,
-                tracer_sys_ns: wall,
+                tracer_user_ns: Some(other),
+                tracer_sys_ns: Some(wall),
                 tracee_voluntary: other,
                 stops_total: count,
                 syscalls: count,

@@ -12,7 +12,7 @@ mod error;
 pub use error::{LaunchError, Step};
 
 use crate::seccomp::{self, SockFilter};
-use crate::{Errno, Tid, affinity, process};
+use crate::{Errno, Tid, affinity, process, rusage};
 use std::convert::Infallible;
 use std::ffi::{CString, OsStr, OsString, c_char};
 use std::fs::File;
@@ -217,6 +217,9 @@ pub struct Launched {
 pub struct LaunchReport {
     /// It had to set `no_new_privs` for its filter.
     pub no_new_privs: bool,
+    /// Its largest resident set before it executed its program, KiB: pages it has of its parent
+    /// by fork(2), which its `ru_maxrss` keeps for ever (`setmax_mm_hiwater_rss` in `exec_mmap`, fs/exec.c).
+    pub inherited_rss_kib: u64,
 }
 
 impl Launched {
@@ -270,6 +273,9 @@ impl Launched {
         let [kind, errno @ ..] = message;
         if kind == NO_NEW_PRIVS_SET {
             self.said.no_new_privs = true;
+        } else if kind == INHERITED_RSS {
+            let kib = i32::from_ne_bytes(errno);
+            self.said.inherited_rss_kib = u64::try_from(kib).unwrap_or(0);
         } else if let Some(&step) = Step::ALL.iter().find(|&&known| known as u8 == kind) {
             self.failed = Some((step, Errno::from_raw(i32::from_ne_bytes(errno))));
         }
@@ -283,6 +289,7 @@ const CANNOT_EXECUTE: i32 = 127;
 // What else than a failed step a message can say.
 const NO_NEW_PRIVS_SET: u8 = 0x80;
 const READY: u8 = 0x81;
+const INHERITED_RSS: u8 = 0x82;
 
 /// The child sets itself up, waits for its release, and becomes its program;
 /// a child that nobody traces has nothing left to do between the last two, and
@@ -353,6 +360,10 @@ fn arrange(start: Start<'_>, mut go: File, messages: &mut File) -> Result<(), (S
     if let Start::FilteredUntraced(program) = start {
         install(program, messages)?;
     }
+    let inherited = i32::try_from(rusage::own().max_rss_kib).unwrap_or(i32::MAX);
+    let mut message = [INHERITED_RSS, 0, 0, 0, 0];
+    message[1..].copy_from_slice(&inherited.to_ne_bytes());
+    let _ = messages.write_all(&message);
     if !start.is_traced() {
         let _ = messages.write_all(&[READY, 0, 0, 0, 0]);
     }

@@ -14,8 +14,8 @@ pub struct Usage {
     pub voluntary: u64,
     /// Involuntary context switches.
     pub involuntary: u64,
-    /// Largest resident set, KiB; over children: of the largest one. A child
-    /// starts with its parent's value at fork, so it is never less than that.
+    /// Largest resident set, KiB; over children: of the largest one. A child keeps the
+    /// largest it had before execve(2), pages of its parent's, so it is never less than that.
     pub max_rss_kib: u64,
 }
 

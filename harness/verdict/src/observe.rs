@@ -8,7 +8,7 @@
 //! The control, which no tracer has a part in, is the same for both sides: it
 //! says how large their ratios are, and adds no noise to how they differ.
 
-use harness_record::{Sample, SampleStatus, Side, TimeMeasure};
+use harness_record::{Sample, SampleStatus, Side, TimeMeasure, blocks_beyond};
 use std::collections::BTreeMap;
 use std::ops::Range;
 
@@ -65,16 +65,9 @@ fn placed<'a>(samples: &'a [Sample], scope: &Scope<'_>) -> BTreeMap<Key<'a>, &'a
 /// Blocks of a workload that the limit of stolen time leaves out.
 #[must_use]
 pub fn dropped(samples: &[Sample], workload: &str, max_steal: f64) -> Vec<u32> {
-    let mut sums: BTreeMap<u32, (u64, u64)> = BTreeMap::new();
-    for sample in samples.iter().filter(|sample| sample.workload == workload) {
-        let (stolen, wall) = sums.entry(sample.block).or_default();
-        *stolen += sample.steal_ns.unwrap_or(0);
-        *wall += sample.wall_ns;
-    }
-    sums.into_iter()
-        .filter(|(_, (stolen, wall))| *stolen as f64 > max_steal * *wall as f64)
-        .map(|(block, _)| block)
-        .collect()
+    blocks_beyond(samples, workload, |load| {
+        load.steal_ns.unwrap_or(0) as f64 > max_steal * load.wall_ns as f64
+    })
 }
 
 /// Time per execution; `None` where it is not known or not positive.
@@ -107,7 +100,8 @@ pub fn context_switches(samples: &[Sample], scope: &Scope<'_>) -> Observations {
     let placed = placed(samples, scope);
     let switches = |block, pass, side| -> Option<f64> {
         let sample = placed.get(&(block, pass, Some(side), scope.mode))?;
-        let count = sample.tracee_voluntary + sample.tracer_voluntary;
+        let tracer = sample.tracer_voluntary.unwrap_or(0);
+        let count = sample.tracee_voluntary.saturating_add(tracer);
         let count = count as f64 / f64::from(sample.executions.max(1));
         (count >= FEWEST_SWITCHES).then(|| count.ln())
     };

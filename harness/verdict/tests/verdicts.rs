@@ -31,12 +31,12 @@ fn sample(block: u32, pass: u32, side: Option<Side>, mode: &str, wall_ns: f64) -
         loop_ns: None,
         user_ns: 0,
         sys_ns: 0,
-        tracer_user_ns: 0,
-        tracer_sys_ns: 0,
+        tracer_user_ns: Some(0),
+        tracer_sys_ns: Some(0),
         tracee_voluntary: 1000,
         tracee_involuntary: 0,
-        tracer_voluntary: 1000,
-        tracer_involuntary: 0,
+        tracer_voluntary: Some(1000),
+        tracer_involuntary: Some(0),
         stops_total: Some(10),
         stops_syscall_enter: Some(0),
         stops_syscall_exit: Some(0),
@@ -47,10 +47,12 @@ fn sample(block: u32, pass: u32, side: Option<Side>, mode: &str, wall_ns: f64) -
         syscalls: None,
         traced_events: None,
         tracees: Some(1),
-        max_rss_kib: 0,
+        max_rss_kib: None,
         env_padding_bytes: 0,
         steal_ns: Some(0),
         cpu_pressure_ns: None,
+        others_cpu_ns: None,
+        lifetime_ns: None,
         started_ns: 0,
         side,
     }
@@ -141,7 +143,7 @@ fn few_switches_are_not_compared() {
         BLOCKS as usize
     );
     for sample in &mut samples {
-        (sample.tracee_voluntary, sample.tracer_voluntary) = (50, 50);
+        (sample.tracee_voluntary, sample.tracer_voluntary) = (50, Some(50));
     }
     assert!(context_switches(&samples, &scope()).change.is_empty());
 }

@@ -5,7 +5,7 @@
 //! the tracer, and no overhead that cannot be told from zero, whose quotient says nothing.
 
 use super::{Entry, ExportFormat, Source, Written, json};
-use crate::caption::{harness_text, kernel_text, parameters_text, pin_text};
+use crate::caption::{harness_text, kernel_text, parameters_text, placement_text};
 use crate::units::{counted, level_text};
 use harness_record::Record;
 use serde::Serialize;
@@ -104,7 +104,7 @@ fn extra(record: &Record, entry: &Entry) -> String {
     [
         parameters_text(entry.workload),
         format!("trace set {}", entry.workload.trace),
-        pin_text(entry.workload.pin).to_string(),
+        placement_text(entry.workload),
         counted(entry.samples.len() as u64, "sample"),
         kernel_text(&record.environment),
         harness_text(&record.harness),

@@ -14,7 +14,7 @@
 use super::{Entry, ExportFormat, Source, Written};
 use crate::caption::parameters_text;
 use crate::tables::printable;
-use harness_record::{Environment, Pin, Sample, TimeMeasure};
+use harness_record::{Environment, Sample, TimeMeasure};
 
 pub(super) const FORMAT: ExportFormat = ExportFormat {
     name: "gobench",
@@ -67,13 +67,8 @@ fn push_machine(text: &mut String, environment: &Environment) {
 
 /// What holds until the next workload.
 fn push_workload(text: &mut String, entry: &Entry) {
-    let pin = match entry.workload.pin {
-        Pin::SameCore => "same-core",
-        Pin::Split => "split",
-        Pin::None => "none",
-    };
     push_configuration(text, "trace", &entry.workload.trace);
-    push_configuration(text, "pin", pin);
+    push_configuration(text, "pin", entry.workload.pin.name());
     push_configuration(text, "command", &parameters_text(entry.workload));
 }
 
@@ -126,8 +121,8 @@ fn result_line(environment: &Environment, entry: &Entry, sample: &Sample) -> Opt
     let cpu = [
         sample.user_ns,
         sample.sys_ns,
-        sample.tracer_user_ns,
-        sample.tracer_sys_ns,
+        sample.tracer_user_ns.unwrap_or(0),
+        sample.tracer_sys_ns.unwrap_or(0),
     ];
     let cpu = cpu.into_iter().fold(0, u64::saturating_add);
     let mut line = format!(

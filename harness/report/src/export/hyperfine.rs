@@ -32,7 +32,9 @@ struct BenchmarkResult {
     min: f64,
     max: f64,
     times: Vec<f64>,
-    memory_usage_byte: Vec<u64>,
+    /// Left out where one is not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    memory_usage_byte: Option<Vec<u64>>,
     exit_codes: Vec<Option<i32>>,
 }
 
@@ -55,13 +57,21 @@ fn result(entry: &Entry) -> BenchmarkResult {
         mean: mean(&times),
         stddev: standard_deviation(&times),
         median: f64::midpoint(sorted[last - middle], sorted[middle]),
-        user: mean_of(|sample| sample.user_ns.saturating_add(sample.tracer_user_ns)),
-        system: mean_of(|sample| sample.sys_ns.saturating_add(sample.tracer_sys_ns)),
+        user: mean_of(|sample| {
+            sample
+                .user_ns
+                .saturating_add(sample.tracer_user_ns.unwrap_or(0))
+        }),
+        system: mean_of(|sample| {
+            sample
+                .sys_ns
+                .saturating_add(sample.tracer_sys_ns.unwrap_or(0))
+        }),
         min: sorted[0],
         max: sorted[last],
         times,
         memory_usage_byte: (entry.samples.iter())
-            .map(|sample| sample.max_rss_kib.saturating_mul(1024))
+            .map(|sample| Some(sample.max_rss_kib?.saturating_mul(1024)))
             .collect(),
         exit_codes: entry
             .samples

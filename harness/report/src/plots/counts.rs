@@ -29,7 +29,7 @@ fn counts(row: &ResultRow) -> [Option<Count>; 3] {
     [
         count(row.stops.map(|stops| stops.total), row.stops_distribution),
         count(
-            switches.map(|switches| switches.tracer_voluntary),
+            switches.and_then(|switches| switches.tracer_voluntary),
             row.tracer_voluntary_distribution,
         ),
         count(

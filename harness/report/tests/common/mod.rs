@@ -38,6 +38,9 @@ pub(crate) fn workload(name: &str) -> WorkloadPlan {
         command: vec!["harness".into(), "workload".into(), name.into()],
         trace: "connect".into(),
         pin: Pin::None,
+        placement: None,
+        cpus: vec![0, 1],
+        warmup: Some(1),
         times_itself: false,
         operations: None,
         loop_syscalls: None,
@@ -86,6 +89,7 @@ pub(crate) fn plan(workloads: Vec<WorkloadPlan>, modes: &[Mode], runs: u32) -> P
         seed: 42,
         runs,
         warmup: 1,
+        max_pressure: None,
         ignore_failure: false,
         workloads,
         modes: modes
@@ -121,12 +125,12 @@ pub(crate) fn sample(slot: &Slot, executions: u32, wall_ns: u64) -> Sample {
         loop_ns: None,
         user_ns: total * 1_600_000_000,
         sys_ns: total * 300_000_000,
-        tracer_user_ns: 0,
-        tracer_sys_ns: 0,
+        tracer_user_ns: None,
+        tracer_sys_ns: None,
         tracee_voluntary: total * 36_000,
         tracee_involuntary: total * 120,
-        tracer_voluntary: total * 2,
-        tracer_involuntary: 0,
+        tracer_voluntary: None,
+        tracer_involuntary: None,
         stops_total: Some(0),
         stops_syscall_enter: Some(0),
         stops_syscall_exit: Some(0),
@@ -137,10 +141,12 @@ pub(crate) fn sample(slot: &Slot, executions: u32, wall_ns: u64) -> Sample {
         syscalls: None,
         traced_events: None,
         tracees: None,
-        max_rss_kib: 4096,
+        max_rss_kib: Some(4096),
         env_padding_bytes: 0,
         steal_ns: Some(0),
         cpu_pressure_ns: None,
+        others_cpu_ns: Some(0),
+        lifetime_ns: Some(total * wall_ns),
         started_ns: 0,
         side: None,
     }
@@ -166,9 +172,11 @@ pub(crate) fn samples(plan: &Plan, modes: &[Mode]) -> Vec<Sample> {
             sample.stops_syscall_enter = Some(stops / 2);
             sample.stops_syscall_exit = Some(stops - stops / 2);
             sample.traced_events = Some(12);
-            sample.tracer_voluntary += stops;
+            sample.tracer_user_ns = Some(0);
+            sample.tracer_voluntary = Some(2 + stops);
+            sample.tracer_involuntary = Some(0);
             sample.tracee_voluntary += stops;
-            sample.tracer_sys_ns = stops * 2_000;
+            sample.tracer_sys_ns = Some(stops * 2_000);
         }
         if mode.name == "ptrace" {
             sample.syscalls = Some(4_735_602);
@@ -211,6 +219,7 @@ pub(crate) fn record(plan: Plan, samples: &[Sample]) -> Record {
                 model: Some("Intel(R) Xeon(R) Platinum 8375C CPU @ 2.90GHz".into()),
                 online: 2,
                 allowed: vec![0, 1],
+                cores: vec![vec![0], vec![1]],
             },
             memory_kib: Some(8_000_000),
             mitigations: BTreeMap::from([("spectre_v2".into(), "Mitigation: IBRS".into())]),
@@ -228,9 +237,11 @@ pub(crate) fn record(plan: Plan, samples: &[Sample]) -> Record {
             seccomp_stop_order: Some("after-enter".into()),
             call_source: Some("syscall-info".into()),
             load_average: Some(0.25),
+            others_runnable: Some(0),
         },
         plan,
         results,
+        dropped_blocks: 0,
         warnings: Vec::new(),
     }
 }
