@@ -3,7 +3,8 @@
 
 mod common;
 
-use common::{FAIL, Harness, installed, row, text, wait_until};
+use common::{FAIL, Harness, row, text, wait_until};
+use harness_testing::installed;
 use std::process::{Command, Stdio};
 
 /// A script that waits, and a word by which its processes are found.

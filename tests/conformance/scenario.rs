@@ -22,8 +22,8 @@ pub(crate) struct Scenario {
     pub(crate) end: End,
     /// Modes under which it cannot do what it does untraced. README says why.
     pub(crate) differs: &'static [Different],
-    /// Modes under which it is not run, and why.
-    pub(crate) without: Option<(&'static [Kind], &'static str)>,
+    /// Modes that it says nothing of.
+    pub(crate) without: &'static [Kind],
     /// Whether it does something else where a filter was installed before.
     pub(crate) notices_filters: bool,
     /// Its stops; see `story`.
@@ -49,7 +49,7 @@ impl Scenario {
         output: Output::Is(""),
         end: End::Exited(0),
         differs: &[],
-        without: None,
+        without: &[],
         notices_filters: false,
         story: "",
         every_call: false,
