@@ -442,6 +442,16 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
             ..USUAL
         },
         Scenario {
+            name: "zombies",
+            program: "zombies",
+            story: "a: execve( exec execve=0 fork exit_group( exit0 ~ sig17?
+                    b: stop fork fork fork exit_group( exit7 ~ sig17*1-3
+                    c: stop exit_group( exit1
+                    d: stop exit_group( exit2
+                    e: stop exit_group( exit3",
+            ..USUAL
+        },
+        Scenario {
             name: "beside_unknown_child",
             program: "exec",
             way: Way::BesideUnknownChild,
