@@ -6,8 +6,9 @@
 mod common;
 
 use common::policies::{PTRACE, SECCOMP, before_5_3, forbid};
-use common::{Harness, PATH, row};
+use common::{Harness, PATH, row, wait_until};
 use harness_sys::launcher::{Launch, Start};
+use harness_sys::process::after_command;
 use harness_sys::seccomp::SockFilter;
 use harness_sys::wait;
 use serde_json::Value;
@@ -52,13 +53,19 @@ fn under(filter: &[SockFilter], harness: &Harness, words: &[&str]) -> Output {
     };
     let process = child.tid();
     child.release();
-    let stopped = || {
+    let mut ended = false;
+    wait_until("the harness stops or ends", || {
         let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).expect("its state");
-        stat.rsplit_once(") ")
-            .is_some_and(|(_, fields)| fields.starts_with('T'))
-    };
-    while !stopped() {
-        std::thread::sleep(std::time::Duration::from_millis(1));
+        let state = after_command(&stat).next();
+        ended = state == Some("Z");
+        ended || state == Some("T")
+    });
+    if ended {
+        let status = wait::one(process).expect("wait4");
+        panic!(
+            "it ended before it was the harness: {status:#x}: {:?}",
+            child.report()
+        );
     }
     let status = std::process::Command::new("kill")
         .args(["-CONT", &process.to_string()])

@@ -3,7 +3,8 @@
 
 mod common;
 
-use common::{FAIL, Harness, USAGE, installed, one_clear_line, text};
+use common::{FAIL, Harness, USAGE, one_clear_line, text};
+use harness_testing::{Missing, installed, skip};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -212,6 +213,7 @@ fn accepted(tool: &mut Command) -> String {
 }
 
 #[test]
+#[ignore = "needs benchstat, which no distribution packages: ci/test-peers"]
 fn benchstat_compares_the_modes() {
     if !installed("benchstat", "the Go text against its reader") {
         return;
@@ -237,12 +239,13 @@ fn benchstat_compares_the_modes() {
 
 /// hyperfine's own scripts, from a checkout of it that HYPERFINE names.
 #[test]
+#[ignore = "needs a checkout of hyperfine, with the libraries of its scripts: ci/test-peers"]
 fn hyperfines_scripts_read_its_json() {
     let Some(scripts) =
         std::env::var_os("HYPERFINE").map(|path| PathBuf::from(path).join("scripts"))
     else {
-        eprintln!("SKIPPED: hyperfine's scripts: HYPERFINE names no checkout of it");
-        return;
+        let why = "HYPERFINE names no checkout of it";
+        return skip(Missing::Tool, &format!("hyperfine's scripts: {why}"));
     };
     let needed = ["-c", "import matplotlib, numpy, scipy"];
     if !Command::new("python3")
@@ -250,8 +253,8 @@ fn hyperfines_scripts_read_its_json() {
         .output()
         .is_ok_and(|output| output.status.success())
     {
-        eprintln!("SKIPPED: hyperfine's scripts: python3 lacks matplotlib, numpy or scipy");
-        return;
+        let why = "python3 lacks matplotlib, numpy or scipy";
+        return skip(Missing::Tool, &format!("hyperfine's scripts: {why}"));
     }
     let harness = with_record(|_, text| text);
     let all = document(&harness, "hyperfine");

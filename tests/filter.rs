@@ -3,7 +3,8 @@
 
 mod common;
 
-use common::{FAIL, Harness, skipped, text};
+use common::{FAIL, Harness, text};
+use harness_testing::{Missing, skip};
 use serde_json::Value;
 use std::fmt::Write as _;
 use std::io::Write;
@@ -206,7 +207,7 @@ fn the_c_array_compiles_to_the_raw_form() {
     cc.args(["-o", "a.out", "a.c"])
         .current_dir(harness.directory());
     let Ok(status) = cc.status() else {
-        skipped("the C array: cc is not installed");
+        skip(Missing::Tool, "the C array: cc is not installed");
         return;
     };
     assert!(status.success());

@@ -2,7 +2,8 @@
 
 mod common;
 
-use common::{FAIL, Harness, USAGE, one_clear_line, row, skipped, text, wait_until};
+use common::{FAIL, Harness, USAGE, one_clear_line, row, text, wait_until};
+use harness_testing::{Missing, skip};
 use serde_json::Value;
 use std::process::{Command, Output, Stdio};
 
@@ -83,9 +84,14 @@ fn filters_of_a_running_process_are_read_and_it_goes_on() {
     let process = Filtered::start();
     let output = process.dump(&["--format", "json"]);
     let stderr = text(&output.stderr);
-    if stderr.contains("CAP_SYS_ADMIN") || stderr.contains("CONFIG_CHECKPOINT_RESTORE") {
-        skipped(&format!("reading the filters of a process: {stderr}"));
-        return;
+    for (part, missing) in [
+        ("CAP_SYS_ADMIN", Missing::Root),
+        ("CONFIG_CHECKPOINT_RESTORE", Missing::Host),
+    ] {
+        if stderr.contains(part) {
+            let why = stderr.trim_end();
+            return skip(missing, &format!("reading the filters of a process: {why}"));
+        }
     }
     assert!(output.status.success(), "{stderr}");
     let dumped: Value = serde_json::from_slice(&output.stdout).expect("JSON");

@@ -12,9 +12,9 @@ use harness_mode::sock_filters;
 use harness_sys::Errno;
 use harness_sys::probe_calls::{Entry, Guard, in_child};
 use harness_syscalls::{Abi, Multiplexer, Table, TraceSet, X32_SYSCALL_BIT};
+use harness_testing::{Missing, skip};
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
-use std::io::Write;
 use std::sync::OnceLock;
 use std::sync::atomic::Ordering;
 
@@ -85,9 +85,8 @@ fn has_int80() -> bool {
         match tried {
             Ok(_) => true,
             Err(error) if error.signal() == Some(SEGMENTATION_FAULT) => {
-                // Past libtest, which keeps what a test that passes prints.
                 let why = "this kernel takes none (CONFIG_IA32_EMULATION)";
-                let _ = writeln!(std::io::stderr().lock(), "SKIPPED: i386 calls: {why}");
+                skip(Missing::Host, &format!("i386 calls: {why}"));
                 false
             }
             Err(error) => panic!("int 0x80: {error}"),

@@ -3,7 +3,8 @@
 
 mod common;
 
-use common::{Harness, PATH, skipped, text};
+use common::{Harness, PATH, text};
+use harness_testing::{Missing, skip};
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::Path;
 use std::process::Command;
@@ -55,14 +56,14 @@ fn effective_user(room: &Harness, caller: u32, mode: &str) -> u32 {
 fn set_user_id_programs_have_the_privileges_that_are_documented() {
     let what = "set-user-ID programs";
     if harness_sys::process::effective_user() != 0 {
-        skipped(&format!("{what}: only root can make one of another user's"));
+        let why = "only root can make one of another user's";
+        skip(Missing::Root, &format!("{what}: {why}"));
         return;
     }
     let room = room(OWNER);
     if effective_user(&room, CALLER, "none") != OWNER {
-        skipped(&format!(
-            "{what}: the temporary directory is mounted nosuid"
-        ));
+        let why = "the temporary directory is mounted nosuid";
+        skip(Missing::Host, &format!("{what}: {why}"));
         return;
     }
     for mode in [

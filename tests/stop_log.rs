@@ -89,6 +89,37 @@ fn every_counted_stop_is_a_line() {
     assert_eq!(warm_up.count() + logged, lines.len());
 }
 
+/// The tracer is told of a zombie's end again when it inherits the zombie.
+#[test]
+fn a_process_whose_parent_never_waits_for_it_has_one_end() {
+    for mode in ["ptrace", "seccomp-linear"] {
+        let harness = Harness::new();
+        let words = [
+            "--modes", mode, "--trace", "execve", "--runs", "1", "--warmup", "0",
+        ];
+        let log = ["--log-stops", "r/stops.jsonl", "--output", "r", "--"];
+        // The shell becomes a program that knows nothing of its children.
+        let parent = "(exit 3) & (exit 3) & (exit 0) & exec sleep 0.2";
+        let script = format!("sh -c '{parent}'");
+        harness.record(&[&words[..], &log, &["sh", "-c", &script]].concat());
+        let lines = lines(&harness, "r/stops.jsonl");
+        let ends = lines.iter().filter(|line| line["stop"] == "exited");
+        let mut ends: Vec<_> = ends
+            .map(|line| (line["exit_code"].as_i64(), line["tid"].as_i64()))
+            .collect();
+        ends.sort_unstable();
+        // Two shells, the second of which becomes the parent, and its children.
+        let codes: Vec<_> = ends.iter().filter_map(|&(code, _)| code).collect();
+        assert_eq!(codes, [0, 0, 0, 3, 3], "{mode}: {ends:?}");
+        let samples = std::fs::read_to_string(harness.directory().join("r/samples.csv"));
+        let samples = samples.expect("samples");
+        let mut rows = samples.lines().map(|row| row.split(','));
+        let (header, row) = (rows.next().expect("a header"), rows.next().expect("a row"));
+        let tracees = header.zip(row).find(|(name, _)| *name == "tracees");
+        assert_eq!(tracees.expect("a column").1, "5", "{mode}");
+    }
+}
+
 #[test]
 fn what_is_there_is_refused_and_left_alone() {
     let harness = Harness::new();

@@ -2,7 +2,8 @@
 
 mod common;
 
-use common::{Harness, installed, row};
+use common::{Harness, row};
+use harness_testing::installed;
 use serde_json::Value;
 
 /// Stops by kind, as `results[].stops` has them.

@@ -3,7 +3,8 @@
 
 mod common;
 
-use common::{FAIL, Harness, installed, row, text, wait_until};
+use common::{FAIL, Harness, row, text, wait_until};
+use harness_testing::installed;
 use std::process::{Command, Stdio};
 
 /// A script that waits, and a word by which its processes are found.
@@ -32,6 +33,26 @@ impl Nap {
 fn rows(harness: &Harness) -> usize {
     let samples = std::fs::read_to_string(harness.directory().join("r/samples.csv"));
     samples.expect("samples").lines().count() - 1
+}
+
+/// A caller may close any of its descriptors, so that files and pipes of the
+/// harness get the numbers that a workload's are to have.
+#[test]
+fn descriptors_that_are_closed_at_the_start_change_nothing() {
+    for closed in ["3>&- 4>&-", "0<&- 3>&-", "0<&- 1>&- 2>&- 3>&- 4>&- 5>&-"] {
+        let harness = Harness::new();
+        let size = "--workload getppid --operations 10 --runs 1 --warmup 0";
+        let run = format!("run {size} --modes none,ptrace --output r");
+        let script = format!("exec {} {run} {closed}", env!("CARGO_BIN_EXE_harness"));
+        let output = Command::new("sh")
+            .args(["-c", &script])
+            .current_dir(harness.directory())
+            .output()
+            .expect("sh");
+        let stderr = text(&output.stderr);
+        assert!(output.status.success(), "{closed}: {stderr}");
+        assert_eq!(rows(&harness), 2, "{closed}");
+    }
 }
 
 /// A run that has ended is in the record, whatever comes after it.

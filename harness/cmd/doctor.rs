@@ -34,6 +34,10 @@ pub(super) fn run(_: &Args) -> anyhow::Result<Exit> {
             }
         }
     }
+    if let Err(why) = harness_sys::pid_namespace::check() {
+        writeln!(text, "  no    measurement at all: {why}")?;
+        exit = Exit::Error;
+    }
     let here = harness_measure::environment::read();
     writeln!(text, "machine")?;
     for (name, value) in machine(&here) {

@@ -11,7 +11,8 @@ mod ends;
 mod executing;
 mod refused;
 
-use common::{FAIL, Harness, skipped, text, wait_until};
+use common::{FAIL, Harness, text, wait_until};
+use harness_testing::{Missing, skip};
 use serde_json::Value;
 use std::io::{BufRead, BufReader, Read};
 use std::os::unix::process::ExitStatusExt;
@@ -41,7 +42,7 @@ fn program(name: &'static str) -> Option<PathBuf> {
         Some(directory)
     });
     if directory.is_none() {
-        skipped("processes to attach to: cc is not installed");
+        skip(Missing::Tool, "processes to attach to: cc is not installed");
     }
     Some(directory.as_ref()?.join(name))
 }

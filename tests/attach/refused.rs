@@ -1,7 +1,8 @@
 //! What cannot be attached to, or contradicts itself, is one clear line.
 
-use crate::common::{FAIL, Harness, USAGE, one_clear_line, skipped, wait_until};
+use crate::common::{FAIL, Harness, USAGE, one_clear_line, wait_until};
 use crate::{Tracee, UNHARMED, attach, field, signal, status, wait_until_attached};
+use harness_testing::{Missing, skip};
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 
@@ -114,7 +115,10 @@ fn what_cannot_be_attached_to_is_said() {
         });
     match kernel_thread {
         Some(process) => refused(process, &["kernel thread"]),
-        None => skipped("attaching to a kernel thread: none is seen here"),
+        None => skip(
+            Missing::Host,
+            "attaching to a kernel thread: none is seen here",
+        ),
     }
     assert!(!harness.directory().join("r").exists(), "nothing was begun");
 }
@@ -176,7 +180,8 @@ fn the_processes_of_others_are_refused() {
     let other = user(1);
     if other == own {
         // In a container.
-        return skipped("attaching to a process of somebody else's: process 1 is not");
+        let what = "attaching to a process of somebody else's";
+        return skip(Missing::Host, &format!("{what}: process 1 is not"));
     }
     let owner = format!("of user {other}");
     match command.output() {
@@ -192,6 +197,9 @@ fn the_processes_of_others_are_refused() {
                 "CAP_SYS_PTRACE",
             ],
         ),
-        Err(error) => skipped(&format!("the harness as user {NOBODY}: {error}")),
+        Err(error) => skip(
+            Missing::Host,
+            &format!("the harness as user {NOBODY}: {error}"),
+        ),
     }
 }

@@ -5,7 +5,6 @@
 pub(crate) mod policies;
 
 use serde_json::Value;
-use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Output};
 use std::time::{Duration, Instant};
@@ -24,6 +23,8 @@ pub(crate) struct Harness {
 
 impl Harness {
     pub(crate) fn new() -> Self {
+        // Tests find and kill processes by their numbers in /proc.
+        harness_sys::pid_namespace::check().unwrap_or_else(|why| panic!("{why}"));
         Self {
             directory: tempfile::tempdir().expect("a temporary directory"),
         }
@@ -95,20 +96,6 @@ pub(crate) fn row<'a>(record: &'a Value, workload: &str, mode: &str) -> &'a Valu
         .iter()
         .find(|row| row["workload"] == workload && row["mode"] == mode);
     found.unwrap_or_else(|| panic!("no row for {workload} under {mode}"))
-}
-
-/// Says what a test leaves out and why, past libtest, which keeps what a test that passes prints.
-pub(crate) fn skipped(what: &str) {
-    let _ = writeln!(std::io::stderr().lock(), "SKIPPED: {what}");
-}
-
-/// Whether a command can be executed; says what is skipped where it cannot.
-pub(crate) fn installed(command: &str, what: &str) -> bool {
-    let found = Command::new(command).arg("-V").output().is_ok();
-    if !found {
-        skipped(&format!("{what}: {command} is not installed"));
-    }
-    found
 }
 
 /// What a program wrote.

@@ -4,7 +4,6 @@
 //! it costs a twentieth of a second, and all that is between a command line and
 //! its record is under test.
 
-use crate::common::skipped;
 use crate::old_kernel::Kernel;
 use crate::programs::Programs;
 use crate::scenario::{End, Kind, Output, Scenario, Way};
@@ -14,6 +13,7 @@ use crate::{kill_at_stops, log};
 use harness_record::StopLine;
 use harness_sys::process;
 use harness_syscalls::{Table, TraceSet};
+use harness_testing::{Missing, skip};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -141,8 +141,9 @@ impl Subject {
     /// # Errors
     /// What it did else, and its event log.
     pub(crate) fn check(&self, mode: &str, programs: &Programs) -> Result<(), String> {
-        if let Some(why) = self.missing(mode, programs) {
-            skipped(&format!("{} under {mode}: {why}", self.scenario.name));
+        if let Some((missing, why)) = self.missing(programs) {
+            let name = self.scenario.name;
+            skip(missing, &format!("{name} under {mode}: {why}"));
             return Ok(());
         }
         let sets = [("short", self.scenario.short), ("long", self.scenario.long)];
@@ -162,30 +163,30 @@ impl Subject {
         Ok(())
     }
 
-    /// Why it cannot be had here, if it cannot.
-    pub(crate) fn missing(&self, mode: &str, programs: &Programs) -> Option<String> {
-        let without = self.scenario.without;
-        if let Some((_, why)) = without.filter(|(kinds, _)| kinds.contains(&Kind::of(mode))) {
-            return Some(why.to_owned());
-        }
-        if self.kernel == Kernel::Before5_3 && self.scenario.notices_filters {
-            let why = "it notices the filter that hides what old kernels have not";
-            return Some(why.to_owned());
-        }
+    /// Whether it says anything of a mode.
+    pub(crate) fn applies_to(&self, mode: &str) -> bool {
+        // An old kernel is one that a filter makes of this one.
+        let noticed = self.kernel == Kernel::Before5_3 && self.scenario.notices_filters;
+        !noticed && !self.scenario.without.contains(&Kind::of(mode))
+    }
+
+    /// What cannot be had here, if anything.
+    pub(crate) fn missing(&self, programs: &Programs) -> Option<(Missing, String)> {
         match self.scenario.way {
             Way::KillsTracer | Way::KillsHarness | Way::KilledAtEachStop => return None,
             Way::SetUserId | Way::SetUserIdAsNobody if process::effective_user() != 0 => {
                 let why = "only root can make a program set-user-ID to somebody else";
-                return Some(why.to_owned());
+                return Some((Missing::Root, why.to_owned()));
             }
             _ => {}
         }
         let done = self.untraced(programs);
         if done.end == Some(End::Exited(SKIP)) {
-            return Some(done.out());
+            return Some((Missing::Host, done.out()));
         }
         let unprivileged = done.out().contains("rights of the caller");
-        unprivileged.then(|| "the directory for temporary files is mounted nosuid".to_owned())
+        let why = "the directory for temporary files is mounted nosuid";
+        unprivileged.then(|| (Missing::Host, why.to_owned()))
     }
 
     /// What it does without the harness, which must be what the table says.

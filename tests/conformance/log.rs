@@ -78,8 +78,7 @@ struct Checker<'a> {
 #[derive(Default)]
 struct Task {
     in_call: bool,
-    /// Exit code and signal.
-    end: Option<(Option<i32>, Option<i32>)>,
+    ended: bool,
 }
 
 impl Checker<'_> {
@@ -108,13 +107,10 @@ impl Checker<'_> {
             StopKind::Exited | StopKind::Killed => {
                 self.living.remove(&stop.tid);
                 task.in_call = false;
-                // One that nobody waited for is reported again when the tracer
-                // inherits it.
-                let end = (stop.exit_code, stop.signal);
-                return if *task.end.get_or_insert(end) == end {
-                    Ok(())
+                return if std::mem::replace(&mut task.ended, true) {
+                    Err("a second end")
                 } else {
-                    Err("another end")
+                    Ok(())
                 };
             }
             StopKind::Exec => {
@@ -126,15 +122,15 @@ impl Checker<'_> {
                 }
             }
             StopKind::Fork | StopKind::Vfork | StopKind::Clone => {
-                let new = stop.task.and_then(|task| self.tasks.get_mut(&task));
-                if let Some(new) = new.filter(|new| new.end.is_some()) {
-                    // Its id has come again.
-                    new.end = None;
+                if let Some(new) = stop.task.and_then(|task| self.tasks.get_mut(&task)) {
+                    // Its id may have come again.
+                    new.ended = false;
                 }
             }
             _ => {}
         }
         self.living.insert(stop.tid);
+        self.tasks.entry(stop.tid).or_default().ended = false;
         self.restarted(stop)
     }
 

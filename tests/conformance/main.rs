@@ -54,15 +54,19 @@ fn main() -> ExitCode {
     ];
     for scenario in table::scenarios() {
         let subject = Arc::new(Subject::new(scenario, Kernel::Own));
-        for mode in harness_mode::registry() {
-            trials.push(trial(&subject, mode.name(), &programs));
-        }
+        trials.extend(
+            harness_mode::registry()
+                .iter()
+                .filter_map(|mode| trial(&subject, mode.name(), &programs)),
+        );
     }
     for scenario in table::scenarios().filter(|scenario| !scenario.ignored) {
         let subject = Arc::new(Subject::new(scenario, Kernel::Before5_3));
-        for mode in old_kernel::MODES {
-            trials.push(trial(&subject, mode, &programs));
-        }
+        trials.extend(
+            old_kernel::MODES
+                .iter()
+                .filter_map(|mode| trial(&subject, mode, &programs)),
+        );
     }
     for difference in DIFFERENCES {
         if difference.strace == Strace::Same {
@@ -90,7 +94,11 @@ fn beside_strace(scenario: &str, programs: &Arc<Programs>) -> Vec<Trial> {
     strace::WAYS.iter().map(trial).collect()
 }
 
-fn trial(subject: &Arc<Subject>, mode: &'static str, programs: &Arc<Programs>) -> Trial {
+/// A test, where the scenario says anything of the mode.
+fn trial(subject: &Arc<Subject>, mode: &'static str, programs: &Arc<Programs>) -> Option<Trial> {
+    if !subject.applies_to(mode) {
+        return None;
+    }
     let (scenario, kernel) = (subject.scenario, subject.kernel);
     let (subject, programs) = (Arc::clone(subject), Arc::clone(programs));
     let check = move || {
@@ -99,5 +107,5 @@ fn trial(subject: &Arc<Subject>, mode: &'static str, programs: &Arc<Programs>) -
         checked.map_err(Failed::from)
     };
     let name = format!("{}::{mode}{}", scenario.name, kernel.suffix());
-    Trial::test(name, check).with_ignored_flag(scenario.ignored)
+    Some(Trial::test(name, check).with_ignored_flag(scenario.ignored))
 }

@@ -22,8 +22,8 @@ pub(crate) struct Scenario {
     pub(crate) output: Output,
     /// How it ends, likewise.
     pub(crate) end: End,
-    /// Modes under which it is not run, and why.
-    pub(crate) without: Option<(&'static [Kind], &'static str)>,
+    /// Modes that it says nothing of.
+    pub(crate) without: &'static [Kind],
     /// Whether it does something else where a filter was installed before.
     pub(crate) notices_filters: bool,
     /// Its stops; see `story`.
@@ -48,7 +48,7 @@ impl Scenario {
         long: "!umask",
         output: Output::Is(""),
         end: End::Exited(0),
-        without: None,
+        without: &[],
         notices_filters: false,
         story: "",
         every_call: false,

@@ -47,9 +47,8 @@ impl Story {
         for line in lines {
             let stop = &line.stop;
             let end = matches!(stop.stop, StopKind::Exited | StopKind::Killed);
-            if end && !ended.insert(stop.tid) {
-                // A zombie that nobody waited for, inherited by the tracer.
-                continue;
+            if end {
+                ended.insert(stop.tid);
             }
             let made_task = stop.task.filter(|_| is_new_task(stop));
             let made_again = made_task.is_some_and(|id| announced.contains(&id));

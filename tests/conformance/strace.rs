@@ -1,10 +1,10 @@
 //! strace as an oracle for what every tracer changes: nobody here wrote it.
 
 use crate::case::Subject;
-use crate::common::installed;
 use crate::programs::Programs;
 use crate::scenario::{Kind, Output};
 use crate::supervise::Left;
+use harness_testing::{installed, skip};
 use std::ffi::OsString;
 
 /// How it is asked to trace.
@@ -37,7 +37,11 @@ pub(crate) const WAYS: &[Way] = &[
 pub(crate) fn check(way: &Way, subject: &Subject, programs: &Programs) -> Result<(), String> {
     let scenario = subject.scenario;
     let what = format!("{} under {}", scenario.name, way.name);
-    if !installed("strace", &what) || subject.missing("none", programs).is_some() {
+    if !installed("strace", &what) {
+        return Ok(());
+    }
+    if let Some((missing, why)) = subject.missing(programs) {
+        skip(missing, &format!("{what}: {why}"));
         return Ok(());
     }
     let room = subject.room(programs);

@@ -2,7 +2,7 @@
 //! kills and names what it leaves.
 
 use crate::scenario::End;
-use harness_sys::{Tid, process, wait};
+use harness_sys::{Tid, pid_namespace, process, wait};
 use serde::{Deserialize, Serialize};
 use std::ffi::OsString;
 use std::fs::File;
@@ -89,6 +89,7 @@ pub(crate) fn main(words: &[OsString]) -> ExitCode {
     let [files, left, deadline, program, arguments @ ..] = words else {
         return ExitCode::FAILURE;
     };
+    pid_namespace::check().expect("/proc");
     process::die_with_parent().expect("prctl");
     process::become_subreaper().expect("prctl");
     let left = if left == ENDING {

@@ -162,7 +162,8 @@ const SCENARIOS: &[Scenario] = &[
             name: "killed_at_each_stop",
             program: "everything",
             way: Way::KilledAtEachStop,
-            without: Some((NOBODY_TRACES, "nothing stops")),
+            // Nothing stops.
+            without: NOBODY_TRACES,
             short: "execve,getppid,exit_group,vfork,kill",
             long: "execve,getppid,exit_group,vfork,kill,wait4,rt_sigaction,munmap",
             ..USUAL
@@ -433,6 +434,16 @@ const SCENARIOS: &[Scenario] = &[
             ..USUAL
         },
         Scenario {
+            name: "zombies",
+            program: "zombies",
+            story: "a: execve( exec execve=0 fork exit_group( exit0 ~ sig17?
+                    b: stop fork fork fork exit_group( exit7 ~ sig17*1-3
+                    c: stop exit_group( exit1
+                    d: stop exit_group( exit2
+                    e: stop exit_group( exit3",
+            ..USUAL
+        },
+        Scenario {
             name: "beside_unknown_child",
             program: "exec",
             way: Way::BesideUnknownChild,
@@ -454,7 +465,8 @@ const SCENARIOS: &[Scenario] = &[
             name: "untraced_calls",
             program: "untraced_calls",
             long: "!umask,getppid",
-            without: Some((&[Kind::EveryCall], "mode ptrace stops twice at each of them")),
+            // It stops twice at each of them.
+            without: &[Kind::EveryCall],
             output: Output::Is("ended with 0\n"),
             story: "a: execve( exec execve=0 fork exit_group( exit0 ~ sig17
                     b: stop exit_group( exit0",

@@ -1,9 +1,10 @@
 //! Descriptors, processes, disk and standard output, where there are not
 //! enough of them: one line, the right exit code, nothing left, nothing lost.
 
-use crate::common::{FAIL, Harness, PATH, skipped, text};
+use crate::common::{FAIL, Harness, PATH, text};
 use crate::processes::Mark;
 use crate::record::{intact, rows};
+use harness_testing::{Missing, skip};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
@@ -87,7 +88,8 @@ fn too_few_processes_are_said() {
         .stderr(Stdio::null())
         .status();
     if !tried.is_ok_and(|status| status.success()) {
-        skipped("limits of processes: only root can become a user without any (setpriv(1))");
+        let why = "only root can become a user without any (setpriv(1))";
+        skip(Missing::Root, &format!("limits of processes: {why}"));
         return;
     }
     for mode in MODES {
@@ -136,9 +138,8 @@ fn with_mounts(harness: &Harness, mark: &Mark, line: &str, what: &str) -> Option
     let try_it = format!("unshare {flags} mount -t tmpfs none /mnt 2>/dev/null");
     let may = output(&mut shell(harness.directory(), mark, "none", &try_it));
     if !may.status.success() {
-        skipped(&format!(
-            "{what}: no file system may be mounted here (unshare(1))"
-        ));
+        let why = "no file system may be mounted here (unshare(1))";
+        skip(Missing::Root, &format!("{what}: {why}"));
         return None;
     }
     let line = format!("unshare {flags} sh -c '{line}'");

@@ -36,6 +36,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("stats", &[]),
     ("sys", &[]),
     ("syscalls", &[]),
+    ("testing", &[]),
     ("tracer", &["sys", "syscalls"]),
     ("verdict", &["record", "stats"]),
     ("workloads", &["sys"]),

@@ -1,11 +1,13 @@
 //! The programs of an installed strace, instruction for instruction.
 
-use std::io::Write;
+#![cfg(target_arch = "x86_64")]
+
 use std::process::Command;
 
 use harness_cbpf::{Insn, code};
 use harness_filter::{Options, find};
 use harness_syscalls::{Table, TraceSet};
+use harness_testing::{Missing, installed, skip};
 
 const ALLOW: u32 = 0x7fff_0000;
 const TRACE: u32 = 0x7ff0_0000;
@@ -137,7 +139,7 @@ fn instruction(line: &str) -> Option<Insn> {
 }
 
 /// The table of the installed strace's version.
-fn installed() -> Result<&'static Table, String> {
+fn table_of_installed() -> Result<&'static Table, String> {
     let output = Command::new("strace")
         .arg("--version")
         .output()
@@ -172,20 +174,18 @@ fn lists(table: &'static Table) -> Vec<String> {
         .collect()
 }
 
-/// Says why nothing is compared, past libtest, which keeps what a test that passes prints.
-fn skipped(reason: &str) {
-    let _ = writeln!(std::io::stderr().lock(), "SKIPPED: {reason}");
-}
-
 #[test]
 fn programs_equal_straces_own() {
-    let table = match installed() {
-        Ok(table) if cfg!(target_arch = "x86_64") => table,
-        Ok(_) => return skipped("strace's filters are compared on x86-64 only"),
-        Err(reason) => return skipped(&reason),
+    const WHAT: &str = "strace's own filters";
+    if !installed("strace", WHAT) {
+        return;
+    }
+    let table = match table_of_installed() {
+        Ok(table) => table,
+        Err(reason) => return skip(Missing::Tool, &format!("{WHAT}: {reason}")),
     };
     if let Err(reason) = printed("none") {
-        return skipped(&reason);
+        return skip(Missing::Host, &format!("{WHAT}: {reason}"));
     }
     let compile = |name: &str, set: &TraceSet| {
         let compiler = find(name).expect("registered");

@@ -19,7 +19,7 @@ use harness_record::{
 };
 use harness_stats::random::Rng;
 use harness_sys::signals::Termination;
-use harness_sys::{Tid, files, process};
+use harness_sys::{Tid, files, pid_namespace, process};
 use harness_syscalls::{Table, TraceSet};
 use harness_tracer::attach::{AttachError, Process, threads};
 use std::os::fd::{AsFd, OwnedFd};
@@ -84,6 +84,7 @@ impl Attaching {
     /// # Errors
     /// [`Error`]: what cannot be measured, and why.
     pub fn new(request: AttachRequest, termination: &Termination) -> Result<Self, Error> {
+        pid_namespace::check()?;
         let modes = choose_modes(request.modes.as_deref())?;
         let trace = request.trace.unwrap_or_else(|| DEFAULT_TRACE.to_owned());
         if let Err(source) = TraceSet::parse(&trace, Table::current()) {

@@ -37,6 +37,9 @@ pub use session::{Finished, Session};
 /// Why a measurement could not be taken, or not to its end.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
+    /// Processes cannot be found by their numbers.
+    #[error(transparent)]
+    ForeignProc(#[from] harness_sys::pid_namespace::ForeignProc),
     /// No mode of this name.
     #[error("unknown mode {name}{}; see `harness list modes`", hint(.nearest))]
     UnknownMode {

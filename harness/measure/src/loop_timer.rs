@@ -12,7 +12,6 @@ use crate::{Error, sampler, verify};
 use harness_mode::Mode;
 use harness_record::Hooks;
 use harness_stats::random::Rng;
-use harness_sys::process;
 use harness_sys::signals::Termination;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -42,11 +41,7 @@ impl<'a> LoopTimer<'a> {
         termination: &'a Termination,
     ) -> Result<Self, Error> {
         let harness = harness.into();
-        // An orphan of a run that had to be killed must come here to be killed too.
-        process::become_subreaper().map_err(|errno| Error::Io {
-            operation: "prctl(PR_SET_CHILD_SUBREAPER)".to_owned(),
-            source: errno.into(),
-        })?;
+        sampler::prepare()?;
         let mode = mode.to_owned();
         choose_modes(Some(std::slice::from_ref(&mode)), None)?;
         Ok(Self {

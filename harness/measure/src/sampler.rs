@@ -4,11 +4,24 @@
 use crate::Error;
 use crate::isolated::{Done, ON_REQUEST, Outcome, Spec, WORD};
 use harness_sys::signals::Termination;
-use harness_sys::{files, process};
+use harness_sys::{files, pid_namespace, process};
 use std::io::{Read, Write};
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+
+/// Makes this process one that can end whatever a run leaves: an orphan of a run
+/// that had to be killed comes here, and is found in /proc.
+///
+/// # Errors
+/// [`Error::ForeignProc`]; [`Error::Io`] before Linux 3.4.
+pub(crate) fn prepare() -> Result<(), Error> {
+    pid_namespace::check()?;
+    process::become_subreaper().map_err(|errno| Error::Io {
+        operation: "prctl(PR_SET_CHILD_SUBREAPER)".to_owned(),
+        source: errno.into(),
+    })
+}
 
 /// Takes one sample in a process of `binary`.
 ///

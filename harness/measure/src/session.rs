@@ -4,13 +4,12 @@ use crate::isolated::{self, Binaries};
 use crate::request::Request;
 use crate::runs::Runs;
 use crate::subject::{Subject, check_size};
-use crate::{Error, environment, nearest, order, processors, startup};
+use crate::{Error, environment, nearest, order, processors, sampler, startup};
 use harness_mode::{Mode, SeccompFile, Unavailable};
 use harness_record::{
     Environment, FilterSummary, ModePlan, Pin, Plan, RecordDirectory, Relation, Sample, StopLog,
 };
 use harness_stats::random::Rng;
-use harness_sys::process;
 use harness_sys::signals::Termination;
 use harness_syscalls::{Table, TraceSet};
 
@@ -42,12 +41,7 @@ impl Session {
     /// # Errors
     /// [`Error`]: what cannot be measured, and why.
     pub fn new(request: Request, termination: &Termination) -> Result<Self, Error> {
-        // An orphan of a run that had to be killed must come here to be killed too.
-        let io = |source| Error::Io {
-            operation: "prctl(PR_SET_CHILD_SUBREAPER)".to_owned(),
-            source,
-        };
-        process::become_subreaper().map_err(|errno| io(errno.into()))?;
+        sampler::prepare()?;
         let modes = choose_modes(request.modes.as_deref(), request.filter.as_ref())?;
         check_size(&request)?;
         let own = isolated::own_binary()?;

@@ -17,7 +17,7 @@ use std::convert::Infallible;
 use std::ffi::{CString, OsStr, OsString, c_char};
 use std::fs::File;
 use std::io::{ErrorKind, Read, Write};
-use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
@@ -101,8 +101,7 @@ impl<'fd> Launch<'fd> {
         Ok(self)
     }
 
-    /// Gives it `descriptor` as number `number`. `descriptor` itself must not
-    /// be a number given away by an earlier call.
+    /// Gives it `descriptor` as number `number`.
     pub fn descriptor(&mut self, descriptor: BorrowedFd<'fd>, number: RawFd) -> &mut Self {
         self.descriptors.push((descriptor, number));
         self
@@ -144,22 +143,46 @@ impl<'fd> Launch<'fd> {
         };
         let (arguments, environment) = (pointers(&self.arguments), pointers(&self.environment));
         let set_up = || self.set_up();
+        let reserved = self.reserved();
         let become_program = || Err(self.execute(&arguments, &environment));
-        fork(start, set_up, become_program).map(|launched| Launched {
+        fork(start, reserved, set_up, become_program).map(|launched| Launched {
             program: PathBuf::from(OsString::from_vec(self.program.as_bytes().to_vec())),
             ..launched
         })
     }
 
+    /// The descriptors that it is to get, each with its number there.
+    fn given(&self) -> impl Iterator<Item = (RawFd, RawFd)> {
+        let own = self.descriptors.iter();
+        let own = own.map(|&(descriptor, number)| (descriptor.as_raw_fd(), number));
+        own.chain(self.inherited.iter().copied())
+    }
+
+    /// The first number above all that are given away.
+    fn reserved(&self) -> RawFd {
+        self.given()
+            .map(|(_, number)| number + 1)
+            .max()
+            .unwrap_or(0)
+    }
+
+    /// Duplicates first what has a number that is to be given to another.
+    fn give_descriptors(&self) -> Result<(), Errno> {
+        let reserved = self.reserved();
+        let apart = |(from, to)| {
+            let stays = from == to || from >= reserved;
+            Ok((if stays { from } else { above(from, reserved)? }, to))
+        };
+        let apart: Vec<_> = self.given().map(apart).collect::<Result<_, Errno>>()?;
+        apart
+            .into_iter()
+            .try_for_each(|(from, to)| duplicate(from, to))
+    }
+
     /// What the child does before its release.
     fn set_up(&self) -> Result<(), (Step, Errno)> {
-        for &(descriptor, number) in &self.descriptors {
-            duplicate(descriptor.as_raw_fd(), number)
-                .map_err(|errno| (Step::Descriptors, errno))?;
-        }
-        for &(own, number) in &self.inherited {
-            duplicate(own, number).map_err(|errno| (Step::Descriptors, errno))?;
-        }
+        self.give_descriptors()
+            .map_err(|errno| (Step::Descriptors, errno))?;
         if let Some(directory) = &self.directory {
             nix::unistd::chdir(directory.as_c_str()).map_err(|errno| (Step::Directory, errno))?;
         }
@@ -198,7 +221,7 @@ pub fn spawn_probe(start: Start<'_>) -> Result<Launched, LaunchError> {
         let _ = process::parent();
         exit_now(0)
     };
-    fork(start, || Ok(()), call)
+    fork(start, 0, || Ok(()), call)
 }
 
 /// A child that has not been waited for.
@@ -293,29 +316,33 @@ const INHERITED_RSS: u8 = 0x82;
 
 /// The child sets itself up, waits for its release, and becomes its program;
 /// a child that nobody traces has nothing left to do between the last two, and
-/// says when it has come there.
+/// says when it has come there. Its pipes have no number below `reserved`, where
+/// `set_up` may put other descriptors.
 fn fork(
     start: Start<'_>,
+    reserved: RawFd,
     set_up: impl FnOnce() -> Result<(), (Step, Errno)>,
     become_program: impl FnOnce() -> Result<Infallible, (Step, Errno)>,
 ) -> Result<Launched, LaunchError> {
-    let pipe = || {
-        let pair = nix::unistd::pipe2(nix::fcntl::OFlag::O_CLOEXEC);
-        pair.map_err(|errno| LaunchError::Parent {
-            operation: "pipe2(2)",
-            errno,
-        })
+    let failed = |operation| move |errno| LaunchError::Parent { operation, errno };
+    let pipe = || nix::unistd::pipe2(nix::fcntl::OFlag::O_CLOEXEC).map_err(failed("pipe2(2)"));
+    let out_of_the_way = |end: OwnedFd| {
+        if end.as_raw_fd() >= reserved {
+            return Ok(end);
+        }
+        let raised = above(end.as_raw_fd(), reserved).map_err(failed("fcntl(F_DUPFD_CLOEXEC)"))?;
+        // SAFETY: the kernel has just opened it for this call alone.
+        Ok(unsafe { OwnedFd::from_raw_fd(raised) })
     };
     let ((go_read, go_write), (messages_read, messages_write)) = (pipe()?, pipe()?);
+    // The child closes the other two before it puts anything in its place.
+    let (go_read, messages_write) = (out_of_the_way(go_read)?, out_of_the_way(messages_write)?);
     let parent = process::own();
     // SAFETY: the child takes no lock that another thread could hold but those
     // of the allocator, which glibc keeps usable across fork(2), until it
     // executes or exits, which it does below.
     match unsafe { nix::unistd::fork() } {
-        Err(errno) => Err(LaunchError::Parent {
-            operation: "fork(2)",
-            errno,
-        }),
+        Err(errno) => Err(failed("fork(2)")(errno)),
         Ok(nix::unistd::ForkResult::Parent { child }) => Ok(Launched {
             tid: Tid(child.as_raw()),
             go: File::from(go_write),
@@ -420,6 +447,17 @@ fn default_signals() {
             )
         };
     }
+}
+
+/// A duplicate with a number that is not below `least`, close-on-exec.
+fn above(descriptor: RawFd, least: RawFd) -> Result<RawFd, Errno> {
+    // SAFETY: integer arguments only.
+    let number = unsafe { libc::fcntl(descriptor, libc::F_DUPFD_CLOEXEC, least) };
+    // EINVAL: `least` is not below RLIMIT_NOFILE (fcntl(2)).
+    Errno::result(number).map_err(|errno| match errno {
+        Errno::EINVAL => Errno::EMFILE,
+        other => other,
+    })
 }
 
 fn duplicate(from: RawFd, to: RawFd) -> Result<(), Errno> {

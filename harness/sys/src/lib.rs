@@ -11,6 +11,7 @@ pub mod affinity;
 pub mod calls;
 pub mod files;
 pub mod launcher;
+pub mod pid_namespace;
 pub mod probe_calls;
 pub mod process;
 pub mod ptrace;

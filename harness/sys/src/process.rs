@@ -142,7 +142,9 @@ pub fn shares_pid_namespace(process: Tid) -> bool {
     own.is_some() && own == namespace(&process.to_string())
 }
 
-/// The children of this process, zombies included, from `/proc/PID/stat`.
+/// The children of this process, zombies included, from `/proc/PID/stat`. A
+/// number counts only if wait4(2) takes it for a child too: /proc may be that of
+/// another namespace (see [`pid_namespace`](crate::pid_namespace)).
 #[must_use]
 pub fn children() -> Vec<Tid> {
     let own = own();
@@ -151,7 +153,7 @@ pub fn children() -> Vec<Tid> {
     };
     entries
         .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok().map(Tid))
-        .filter(|&process| parent_of(process) == Some(own))
+        .filter(|&process| parent_of(process) == Some(own) && crate::wait::is_ours(process))
         .collect()
 }
 

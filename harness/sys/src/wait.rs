@@ -53,3 +53,37 @@ pub fn poll_one(tid: Tid) -> Result<Option<i32>, Errno> {
     let reported = unsafe { libc::wait4(tid.0, &raw mut status, options, std::ptr::null_mut()) };
     Errno::result(reported).map(|reported| (reported != 0).then_some(status))
 }
+
+/// Whether `tid` is a child or tracee that has not been waited for. Nobody else
+/// can get its number until it is, so only then is the number sure to be its.
+#[must_use]
+pub fn is_ours(tid: Tid) -> bool {
+    let Ok(number) = libc::id_t::try_from(tid.0) else {
+        return false;
+    };
+    let options = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT | libc::__WALL;
+    // SAFETY: Linux allows a null siginfo (kernel/exit.c, `waitid`); WNOWAIT
+    // leaves the child as it is.
+    let result = unsafe { libc::waitid(libc::P_PID, number, std::ptr::null_mut(), options) };
+    result == 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_is_ours_until_its_process_is_waited_for() {
+        let sleep = std::process::Command::new("sleep").arg("100").spawn();
+        let mut child = sleep.expect("sleep(1)");
+        let tid = Tid(i32::try_from(child.id()).expect("a process id"));
+        assert!(is_ours(tid));
+        child.kill().expect("it can be killed");
+        assert!(is_ours(tid));
+        child.wait().expect("a status");
+        assert!(!is_ours(tid));
+        for stranger in [1, 0, -1, i32::MAX] {
+            assert!(!is_ours(Tid(stranger)), "{stranger}");
+        }
+    }
+}

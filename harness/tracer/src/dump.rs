@@ -2,6 +2,7 @@
 
 use crate::obstacle::{Obstacle, field};
 use crate::stop::{Report, Stop, classify};
+use harness_sys::pid_namespace::{self, ForeignProc};
 use harness_sys::ptrace::{self, Options};
 use harness_sys::seccomp::SockFilter;
 use harness_sys::{Errno, Tid, seccomp_dump, wait};
@@ -9,6 +10,9 @@ use harness_sys::{Errno, Tid, seccomp_dump, wait};
 /// Why filters could not be read.
 #[derive(Debug, thiserror::Error)]
 pub enum DumpError {
+    /// What /proc says of a number may be about another thread.
+    #[error(transparent)]
+    ForeignProc(#[from] ForeignProc),
     /// It cannot be stopped.
     #[error("cannot stop thread {tid}: {operation}: {errno}; {}", attach_remedy(*.errno))]
     Attach {
@@ -76,6 +80,7 @@ fn remedy(errno: Errno) -> &'static str {
 /// # Errors
 /// [`DumpError`]. The thread goes on in any case.
 pub fn filters(tid: Tid, index: Option<usize>) -> Result<Vec<Vec<SockFilter>>, DumpError> {
+    pid_namespace::check()?;
     let visit = Visit::new(tid)?;
     let read = |index| match seccomp_dump::filter(visit.tid, index) {
         Ok(program) => Ok(Some(program)),

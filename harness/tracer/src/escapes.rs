@@ -8,6 +8,7 @@
 //! process does, and before it, as a leader is reported last; what nothing
 //! reported later explains like that has escaped.
 
+use crate::ends::Ends;
 use crate::event_loop::End;
 use crate::tracees::Tracees;
 use harness_sys::Tid;
@@ -24,6 +25,7 @@ pub(crate) struct Escapes {
     strangers: HashSet<Tid>,
     /// Tasks that ended without a stop, and how, until something explains it.
     unexplained: HashMap<Tid, End>,
+    ends: Ends,
 }
 
 const SIGKILL: i32 = 9;
@@ -34,6 +36,7 @@ impl Escapes {
         self.announcements += 1;
         if let Some(task) = task {
             self.announced.insert(task);
+            self.ends.announced(task);
             self.strangers.remove(&task);
             self.unexplained.remove(&task);
         }
@@ -42,7 +45,8 @@ impl Escapes {
     /// A new tracee made its first stop.
     pub(crate) fn adopted(&mut self, tid: Tid) {
         self.adopted += 1;
-        self.announced.remove(&tid);
+        let announced = self.announced.remove(&tid);
+        self.ends.adopted(tid, announced);
         self.strangers.remove(&tid);
     }
 
@@ -53,15 +57,22 @@ impl Escapes {
         }
     }
 
-    /// A task ended.
-    pub(crate) fn ended(&mut self, tid: Tid, end: End, tracees: &Tracees) {
+    /// A task ended; false where that was reported before, and says nothing new.
+    pub(crate) fn ended(&mut self, tid: Tid, end: End, tracees: &Tracees) -> bool {
+        if !self.ends.is_first(tid, end) {
+            return false;
+        }
         if tracees.knows(tid) {
             if !self.unexplained.is_empty() {
                 self.unexplained.retain(|_, &mut other| other != end);
             }
-        } else if !self.announced.contains(&tid) && end != End::Killed(SIGKILL) {
-            self.unexplained.insert(tid, end);
+        } else if !self.announced.contains(&tid) {
+            self.ends.ended_early(tid);
+            if end != End::Killed(SIGKILL) {
+                self.unexplained.insert(tid, end);
+            }
         }
+        true
     }
 
     /// A process executed a program, which ends its other threads with 0.
@@ -138,6 +149,20 @@ mod tests {
         assert_eq!(escapes.count(), 1);
         escapes.executed();
         assert_eq!(escapes.count(), 0);
+    }
+
+    /// The second report of a zombie is no later end that explains an earlier one.
+    #[test]
+    fn an_end_that_is_reported_twice_explains_once() {
+        let mut escapes = Escapes::default();
+        let mut tracees = Tracees::default();
+        tracees.adopt(Tid(2));
+        escapes.adopted(Tid(2));
+        assert!(escapes.ended(Tid(2), FINE, &tracees));
+        tracees.end(Tid(2));
+        assert!(escapes.ended(Tid(3), FINE, &tracees));
+        assert!(!escapes.ended(Tid(2), FINE, &tracees));
+        assert_eq!((escapes.count(), escapes.traced()), (1, 1));
     }
 
     #[test]

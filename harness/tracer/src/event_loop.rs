@@ -287,12 +287,13 @@ impl<'s, L: Observer> Tracer<'s, L> {
     }
 
     fn on_end(&mut self, tid: Tid, end: End) -> Result<(), Error> {
-        self.log.ended(tid, end)?;
+        if self.escapes.ended(tid, end, &self.tracees) {
+            self.log.ended(tid, end)?;
+        }
         // The id of a process that has ended may come again in its own tree.
         if tid == self.root && self.end.is_none() {
             self.end = Some(end);
         }
-        self.escapes.ended(tid, end, &self.tracees);
         self.tracees.end(tid);
         self.waiting.remove(tid);
         Ok(())

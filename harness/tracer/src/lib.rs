@@ -9,6 +9,7 @@ pub mod attach;
 pub mod call_info;
 pub mod counts;
 pub mod dump;
+mod ends;
 mod escapes;
 mod event_loop;
 pub mod machine;

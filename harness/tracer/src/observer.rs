@@ -56,7 +56,7 @@ pub trait Observer {
     /// As [`started`](Self::started).
     fn stopped(&mut self, seen: &Seen) -> io::Result<()>;
 
-    /// A tracee, or a process that never was one, ended.
+    /// A tracee, or a process that never was one, ended; told once of each.
     ///
     /// # Errors
     /// As [`started`](Self::started).

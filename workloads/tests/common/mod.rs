@@ -26,15 +26,7 @@ pub(crate) fn program() -> Command {
 
 /// Whether the oracle is there; says so where it is not.
 pub(crate) fn strace_installed() -> bool {
-    let found = Command::new("strace")
-        .arg("-V")
-        .stdout(Stdio::null())
-        .status()
-        .is_ok();
-    if !found {
-        eprintln!("SKIPPED: strace is not installed, so no counts were checked");
-    }
-    found
+    harness_testing::installed("strace", "the calls of the workloads")
 }
 
 /// What strace counted in one execution.
