@@ -6,7 +6,7 @@ use crate::isolated::{Pace, Processors, Spec, Variables};
 use crate::request::{Request, Size, Target};
 use crate::runs::MOST_PADDING;
 use crate::session::{allowed_processors, choose_modes};
-use crate::startup::{self, Calls};
+use crate::startup::Startup;
 use crate::subject::Subject;
 use crate::{Error, sampler, verify};
 use harness_mode::Mode;
@@ -22,7 +22,7 @@ pub struct LoopTimer<'a> {
     harness: PathBuf,
     request: Request,
     mode: String,
-    startup: Option<Calls>,
+    startup: Option<Startup>,
     rng: Rng,
     termination: &'a Termination,
 }
@@ -66,7 +66,7 @@ impl<'a> LoopTimer<'a> {
                 size: Size::default(),
             },
             mode,
-            startup: startup::measure(&harness, termination)?,
+            startup: Startup::measure(&harness, termination)?,
             harness,
             rng: Rng::new(0),
             termination,

@@ -3,8 +3,9 @@
 use crate::isolated::{self, Binaries, Processors};
 use crate::request::Request;
 use crate::runs::Runs;
+use crate::startup::Startup;
 use crate::subject::{Subject, check_size};
-use crate::{Error, environment, nearest, order, startup};
+use crate::{Error, environment, nearest, order};
 use harness_mode::{Mode, SeccompFile, Unavailable};
 use harness_record::{
     Environment, FilterSummary, ModePlan, Pin, Plan, RecordDirectory, Sample, StopLog,
@@ -52,7 +53,7 @@ impl Session {
         check_size(&request)?;
         let own = isolated::own_binary()?;
         let startup = if request.targets.iter().any(Subject::has_statement) {
-            startup::measure(&own, termination)?
+            Startup::measure(&own, termination)?
         } else {
             None
         };
