@@ -26,7 +26,7 @@ pub(super) struct AttachArgs {
         value_parser = clap::value_parser!(i32).range(1..),
         conflicts_with_all = [
             "workload", "command", "shell", "filter", "warmup", "pin", "setup", "prepare", "conclude", "cleanup",
-            "ignore_failure", "show_output", "log_stops", "operations", "units", "jobs",
+            "ignore_failure", "accept_variation", "show_output", "log_stops", "operations", "units", "jobs",
         ]
     )]
     pub(super) attach: Option<i32>,

@@ -61,6 +61,7 @@ impl<'a> LoopTimer<'a> {
                 pin: None,
                 hooks: Hooks::default(),
                 ignore_failure: false,
+                accept_variation: false,
                 show_output: false,
                 show_progress: false,
                 size: Size::default(),

@@ -27,6 +27,8 @@ pub struct Request {
     pub hooks: Hooks,
     /// Whether a command may end otherwise than with 0.
     pub ignore_failure: bool,
+    /// Whether a command may make other traced events under one mode than under another.
+    pub accept_variation: bool,
     /// Whether what the programs write goes to the harness's own streams.
     pub show_output: bool,
     /// Whether a progress bar is drawn, if standard error is a terminal.

@@ -86,6 +86,7 @@ impl Session {
             runs: request.runs,
             warmup: request.warmup,
             ignore_failure: request.ignore_failure,
+            accept_variation: request.accept_variation,
             workloads: subjects
                 .iter()
                 .map(|subject| subject.plan.clone())

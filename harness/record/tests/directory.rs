@@ -161,6 +161,7 @@ fn record(seed: u64, state: State, words: Vec<String>) -> Record {
             runs: 12,
             warmup: 1,
             ignore_failure: false,
+            accept_variation: false,
             workloads: vec![WorkloadPlan {
                 name: "command".into(),
                 command: words,

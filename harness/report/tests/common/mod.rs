@@ -87,6 +87,7 @@ pub(crate) fn plan(workloads: Vec<WorkloadPlan>, modes: &[Mode], runs: u32) -> P
         runs,
         warmup: 1,
         ignore_failure: false,
+        accept_variation: false,
         workloads,
         modes: modes
             .iter()
