@@ -9,7 +9,7 @@ use crate::session::allowed_processors;
 use crate::stop_log::SampleLog;
 use crate::subject::Subject;
 use crate::verify::{self, Reference};
-use crate::{Error, hook, sampler};
+use crate::{Error, counted, hook, sampler};
 use harness_mode::Mode;
 use harness_record::{LoggedRun, Plan, Sample, SampleStatus, SampleWriter, Side, Slot, StopLog};
 use harness_stats::random::Rng;
@@ -498,8 +498,9 @@ impl<'a> Runs<'a> {
             .iter()
             .map(|(mode, count)| {
                 format!(
-                    "under {mode} {count} processes were not traced (CLONE_UNTRACED): their calls are missing, and calls \
-                     that a filter of the mode traces failed with ENOSYS in them"
+                    "{} not traced under {mode} (CLONE_UNTRACED): the calls made there are missing, and calls that a \
+                     filter of the mode traces failed there with ENOSYS",
+                    counted(*count, "process")
                 )
             })
             .collect();
