@@ -220,8 +220,8 @@ impl Attaching {
                 Attached::ProcessEnded => return Ok(None),
             }
         }
-        let counter = self.plan.rate_command.as_deref();
-        let read = || counter.map(|command| Reading::take(command, termination));
+        let rate = self.plan.rate_command.as_deref();
+        let read = || rate.map(|command| Reading::take(command, termination));
         let first = read().transpose()?;
         let Some(before) = Account::read(self.tree, None) else {
             return Ok(None);
@@ -238,7 +238,7 @@ impl Attaching {
             return Ok(None);
         };
         let last = read().transpose()?;
-        let counted = counter.zip(first.zip(last));
+        let counted = rate.zip(first.zip(last));
         let counted = counted.map(|(command, (first, last))| last.since(first, command));
         let tracer = match tracing.map(Tracing::finish).transpose()? {
             None => None,
@@ -303,7 +303,7 @@ fn choose_modes(names: Option<&[String]>) -> Result<Vec<ModePlan>, Error> {
         return choose_modes(Some(&["ptrace".to_owned()]));
     };
     let mut modes: Vec<ModePlan> = Vec::new();
-    let mut watches = false;
+    let mut any_attaches = false;
     for name in names {
         let mode = harness_mode::find(name, None);
         if name == SeccompFile::NAME {
@@ -320,7 +320,7 @@ fn choose_modes(names: Option<&[String]>) -> Result<Vec<ModePlan>, Error> {
             mode: name.clone(),
             why,
         })?;
-        watches |= matches!(watcher, Watcher::By(_));
+        any_attaches |= matches!(watcher, Watcher::By(_));
         mode.check().map_err(|why| Error::Unavailable {
             mode: name.clone(),
             why,
@@ -329,7 +329,7 @@ fn choose_modes(names: Option<&[String]>) -> Result<Vec<ModePlan>, Error> {
             modes.push(plan(mode, Ok(())));
         }
     }
-    if !watches {
+    if !any_attaches {
         return Err(Error::NothingAttached);
     }
     if !modes.iter().any(|mode| mode.name == UNTRACED)

@@ -6,6 +6,10 @@ use std::ffi::OsString;
 
 /// What to measure, and how.
 #[derive(Debug, Clone)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is an option of the command line of its own"
+)]
 pub struct Request {
     /// What is run.
     pub targets: Vec<Target>,

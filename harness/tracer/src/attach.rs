@@ -361,7 +361,7 @@ impl Watcher<'_> {
             if !is_first && let Some(why) = in_the_way(tid) {
                 return Err(AttachError::NotNow { process, why });
             }
-            match self.seize(process, tid) {
+            match seize(process, tid) {
                 Ok(true) => {}
                 Ok(false) => continue,
                 Err(errno) => return Err(AttachError::refused(process, tid, errno)),
@@ -379,24 +379,6 @@ impl Watcher<'_> {
             }
         }
         Ok(())
-    }
-
-    /// Makes a thread of a process a tracee, if it is none; whether it is one now.
-    fn seize(&self, process: Tid, tid: Tid) -> Result<bool, Errno> {
-        let mut attempts = ATTEMPTS;
-        loop {
-            match ptrace::seize(tid, Options::ATTACHED) {
-                Ok(()) => return Ok(true),
-                Err(Errno::ESRCH) => return Ok(false),
-                // Born of a thread that is traced.
-                Err(Errno::EPERM) if is_own(tid) => return Ok(true),
-                Err(Errno::EPERM) if is_gone(tid) => return Ok(false),
-                // The kernel found the first thread dead, and one that executes
-                // has taken its id since.
-                Err(Errno::EPERM) if tid == process && attempts > 0 => attempts -= 1,
-                Err(errno) => return Err(errno),
-            }
-        }
     }
 
     fn trace(&mut self, finished: impl Fn() -> bool) -> Result<(), AttachError> {
@@ -481,6 +463,24 @@ impl Watcher<'_> {
                     return Ok(left.len());
                 }
             }
+        }
+    }
+}
+
+/// Makes a thread of a process a tracee, if it is none; whether it is one now.
+fn seize(process: Tid, tid: Tid) -> Result<bool, Errno> {
+    let mut attempts = ATTEMPTS;
+    loop {
+        match ptrace::seize(tid, Options::ATTACHED) {
+            Ok(()) => return Ok(true),
+            Err(Errno::ESRCH) => return Ok(false),
+            // Born of a thread that is traced.
+            Err(Errno::EPERM) if is_own(tid) => return Ok(true),
+            Err(Errno::EPERM) if is_gone(tid) => return Ok(false),
+            // The kernel found the first thread dead, and one that executes
+            // has taken its id since.
+            Err(Errno::EPERM) if tid == process && attempts > 0 => attempts -= 1,
+            Err(errno) => return Err(errno),
         }
     }
 }

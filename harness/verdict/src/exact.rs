@@ -83,7 +83,8 @@ fn compare_of_command(
     let ((base_least, base_greatest), (head_least, head_greatest)) = (range(base)?, range(head)?);
     let constant = same(base_least, base_greatest) && same(head_least, head_greatest);
     let disjoint = base_greatest < head_least || head_greatest < base_least;
-    if !disjoint && !(constant && same(base_least, head_least)) {
+    let comparable = disjoint || (constant && same(base_least, head_least));
+    if !comparable {
         return None;
     }
     let mut comparison = numbers(workload, mode, metric, base_least, head_least);

@@ -133,7 +133,7 @@ mod tests {
 
     #[test]
     fn only_a_number_is_a_number() {
-        for (output, expected) in [("12\n", 12.0), (" 1.5e3 ", 1500.0), ("-3", -3.0)] {
+        for (output, expected) in [("12\n", 12.0_f64), (" 1.5e3 ", 1500.0), ("-3", -3.0)] {
             assert_eq!(
                 number(output.as_bytes()).map(f64::to_bits),
                 Ok(expected.to_bits())

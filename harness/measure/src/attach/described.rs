@@ -29,7 +29,8 @@ fn text(bytes: &[u8]) -> String {
 /// behind itself, which are no empty arguments: those of a program that was executed with `arguments`
 /// of them are as many as there are.
 fn words(command: &[u8], arguments: Option<u32>) -> Vec<String> {
-    let ends = command.iter().filter(|&&byte| byte == 0).count();
+    // One more piece than ends.
+    let ends = command.split(|&byte| byte == 0).count() - 1;
     let is_untouched =
         command.ends_with(b"\0") && arguments.is_some_and(|count| count as usize == ends);
     let command = if is_untouched {
@@ -105,7 +106,7 @@ mod tests {
     #[test]
     fn a_title_is_told_from_empty_arguments() {
         for (command, arguments, expected) in [
-            (&b"sleep\020\0"[..], Some(2), &["sleep", "20"][..]),
+            (&b"sleep\x0020\0"[..], Some(2), &["sleep", "20"][..]),
             (b"prog\0\0\0", Some(3), &["prog", "", ""]),
             (b"\0", Some(1), &[""]),
             (b"title\0\0\0\0\0\0\0", Some(2), &["title"]),

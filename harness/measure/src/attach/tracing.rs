@@ -9,7 +9,7 @@
 use super::interrupted;
 use crate::Error;
 use crate::isolated::Stops;
-use harness_mode::Watcher;
+use harness_mode::{Mode, Watcher};
 use harness_sys::signals::Termination;
 use harness_sys::{Tid, files, process, rusage};
 use harness_syscalls::{Table, TraceSet};
@@ -268,7 +268,7 @@ fn trace(spec: &Spec) -> Message {
         Err(error) => return failed(error.to_string()),
     };
     let mode = harness_mode::find(&spec.mode, None);
-    let watcher = match mode.map(|mode| mode.watcher()) {
+    let watcher = match mode.map(Mode::watcher) {
         Some(Ok(Watcher::By(watcher))) => watcher,
         Some(Err(why)) => return failed(format!("mode {} cannot attach: {why}", spec.mode)),
         Some(Ok(Watcher::Nobody)) | None => {
