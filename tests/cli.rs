@@ -3,10 +3,10 @@
 
 mod common;
 
-use common::{FAIL, Harness, USAGE, installed, row, text, wait_until};
+use common::{FAIL, Harness, USAGE, row, text, wait_until};
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Stdio};
 
 /// Words, the exit code, and what must be said.
 const REFUSED: [(&[&str], i32, &[&str]); 26] = [
@@ -543,87 +543,5 @@ fn the_record_holds_what_was_asked_for() {
     assert_eq!(
         row(&record, "getppid", "seccomp-bitmap")["filter"]["cacheable"],
         false
-    );
-}
-
-/// One run says nothing of counts that vary; a difference beyond chance is an error, unless it is accepted.
-#[test]
-fn the_counts_of_a_command_are_compared_beyond_chance_alone() {
-    let run = |line: &str, more: &[&str]| {
-        let harness = Harness::new();
-        harness.write("c", b"");
-        let words = [
-            "run",
-            "--modes",
-            "ptrace,seccomp-linear",
-            "--trace",
-            "write",
-            "--warmup",
-            "0",
-            "--shell",
-            line,
-        ];
-        harness.output(&[&words[..], more].concat())
-    };
-    // One more write(2) in each run.
-    let varies = "while read -r l; do echo; done <c; echo >>c";
-    for runs in ["1", "2", "5"] {
-        let output = run(varies, &["--runs", runs]);
-        let stderr = text(&output.stderr);
-        assert!(output.status.success(), "{runs}: {stderr}");
-        assert!(!stderr.contains("not verified"), "{runs}: {stderr}");
-    }
-    // One more under a filter.
-    let differs = "while read -r name mode; do case $name$mode in Seccomp:2) echo;; esac; done </proc/self/status; echo";
-    let table = |output: &Output| {
-        let table = text(&output.stdout);
-        table.split_whitespace().collect::<Vec<_>>().join(" ")
-    };
-    let few = run(differs, &["--runs", "1"]);
-    assert!(few.status.success(), "{}", text(&few.stderr));
-    assert!(table(&few).contains("too few to tell"), "{}", table(&few));
-    let enough = run(differs, &["--runs", "5"]);
-    assert_eq!(enough.status.code(), Some(FAIL));
-    assert!(
-        text(&enough.stderr).contains("is not verified"),
-        "{}",
-        text(&enough.stderr)
-    );
-    let accepted = run(differs, &["--runs", "5", "--accept-variation"]);
-    assert!(accepted.status.success(), "{}", text(&accepted.stderr));
-    assert!(
-        table(&accepted).contains("accepted (--accept-variation)"),
-        "{}",
-        table(&accepted)
-    );
-}
-
-/// Where another tracer is the reason, it is named, and nothing else is blamed.
-#[test]
-fn a_harness_that_is_traced_names_its_tracer() {
-    if !installed("strace", "a harness that is traced") {
-        return;
-    }
-    let harness = Harness::new();
-    let output = Command::new("strace")
-        .args([
-            "-f",
-            "-qq",
-            "-o",
-            "/dev/null",
-            env!("CARGO_BIN_EXE_harness"),
-        ])
-        .args(["run", "--modes", "ptrace", "--runs", "1", "--", "true"])
-        .current_dir(harness.directory())
-        .output()
-        .expect("strace");
-    let stderr = text(&output.stderr);
-    assert!(!output.status.success(), "{stderr}");
-    for part in ["(strace) traces this harness", "outside of that tracer"] {
-        assert!(stderr.contains(part), "{part}: {stderr}");
-    }
-    assert!(
-        !stderr.contains("yama") && !stderr.contains("container"),
-        "{stderr}"
     );
 }

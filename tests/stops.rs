@@ -2,10 +2,10 @@
 
 mod common;
 
-use common::{Harness, installed, row};
+use common::{FAIL, Harness, installed, row, text};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Output};
 
 /// Stops by kind, as `results[].stops` has them.
 #[derive(Debug, PartialEq, Eq)]
@@ -344,7 +344,7 @@ fn the_clock_may_be_a_system_call() {
         .current_dir(harness.directory())
         .output()
         .expect("the copy");
-    let stderr = common::text(&output.stderr);
+    let stderr = text(&output.stderr);
     assert!(output.status.success(), "{stderr}");
     let record: Value = serde_json::from_slice(&output.stdout).expect("JSON");
     for row in record["results"].as_array().expect("results") {
@@ -361,4 +361,56 @@ fn the_clock_may_be_a_system_call() {
     let traced = row(&record, "getppid", "seccomp-linear");
     // The program's own execve(2), twenty calls, two readings.
     assert_eq!(traced["traced_events"], 1 + 20 + 2);
+}
+
+/// One run says nothing of counts that vary; a difference beyond chance is an error, unless it is accepted.
+#[test]
+fn the_counts_of_a_command_are_compared_beyond_chance_alone() {
+    let run = |line: &str, more: &[&str]| {
+        let harness = Harness::new();
+        harness.write("c", b"");
+        let words = [
+            "run",
+            "--modes",
+            "ptrace,seccomp-linear",
+            "--trace",
+            "write",
+            "--warmup",
+            "0",
+            "--shell",
+            line,
+        ];
+        harness.output(&[&words[..], more].concat())
+    };
+    // One more write(2) in each run.
+    let varies = "while read -r l; do echo; done <c; echo >>c";
+    for runs in ["1", "2", "5"] {
+        let output = run(varies, &["--runs", runs]);
+        let stderr = text(&output.stderr);
+        assert!(output.status.success(), "{runs}: {stderr}");
+        assert!(!stderr.contains("not verified"), "{runs}: {stderr}");
+    }
+    // One more under a filter.
+    let differs = "while read -r name mode; do case $name$mode in Seccomp:2) echo;; esac; done </proc/self/status; echo";
+    let table = |output: &Output| {
+        let table = text(&output.stdout);
+        table.split_whitespace().collect::<Vec<_>>().join(" ")
+    };
+    let few = run(differs, &["--runs", "1"]);
+    assert!(few.status.success(), "{}", text(&few.stderr));
+    assert!(table(&few).contains("too few to tell"), "{}", table(&few));
+    let enough = run(differs, &["--runs", "5"]);
+    assert_eq!(enough.status.code(), Some(FAIL));
+    assert!(
+        text(&enough.stderr).contains("is not verified"),
+        "{}",
+        text(&enough.stderr)
+    );
+    let accepted = run(differs, &["--runs", "5", "--accept-variation"]);
+    assert!(accepted.status.success(), "{}", text(&accepted.stderr));
+    assert!(
+        table(&accepted).contains("accepted (--accept-variation)"),
+        "{}",
+        table(&accepted)
+    );
 }
