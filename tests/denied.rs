@@ -6,16 +6,18 @@
 mod common;
 
 use common::policies::{PTRACE, SECCOMP, before_5_3, forbid};
-use common::{Harness, PATH, row, wait_until};
+use common::{Harness, PATH, row, text, wait_until};
 use harness_sys::launcher::{Launch, Start};
 use harness_sys::process::after_command;
 use harness_sys::seccomp::SockFilter;
 use harness_sys::wait;
+use harness_testing::installed;
 use serde_json::Value;
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{Read, Seek};
 use std::os::fd::AsFd;
+use std::process::Command;
 
 struct Output {
     code: i32,
@@ -67,7 +69,7 @@ fn under(filter: &[SockFilter], harness: &Harness, words: &[&str]) -> Output {
             child.report()
         );
     }
-    let status = std::process::Command::new("kill")
+    let status = Command::new("kill")
         .args(["-CONT", &process.to_string()])
         .status();
     assert!(status.expect("kill").success());
@@ -201,4 +203,34 @@ fn an_older_kernel_is_traced_by_registers() {
     assert_eq!(record["environment"]["call_source"], "registers");
     let row = row(&record, "getppid", "ptrace");
     assert_eq!(row["traced_events"], 10, "{row}");
+}
+
+/// Where another tracer is the reason, it is named, and nothing else is blamed.
+#[test]
+fn a_harness_that_is_traced_names_its_tracer() {
+    if !installed("strace", "a harness that is traced") {
+        return;
+    }
+    let harness = Harness::new();
+    let output = Command::new("strace")
+        .args([
+            "-f",
+            "-qq",
+            "-o",
+            "/dev/null",
+            env!("CARGO_BIN_EXE_harness"),
+        ])
+        .args(["run", "--modes", "ptrace", "--runs", "1", "--", "true"])
+        .current_dir(harness.directory())
+        .output()
+        .expect("strace");
+    let stderr = text(&output.stderr);
+    assert!(!output.status.success(), "{stderr}");
+    for part in ["(strace) traces this harness", "outside of that tracer"] {
+        assert!(stderr.contains(part), "{part}: {stderr}");
+    }
+    assert!(
+        !stderr.contains("yama") && !stderr.contains("container"),
+        "{stderr}"
+    );
 }

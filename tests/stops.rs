@@ -2,9 +2,11 @@
 
 mod common;
 
-use common::{Harness, row};
+use common::{FAIL, Harness, row, text};
 use harness_testing::installed;
 use serde_json::Value;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
 
 /// Stops by kind, as `results[].stops` has them.
 #[derive(Debug, PartialEq, Eq)]
@@ -224,7 +226,7 @@ fn strace_counts_the_same_calls() {
         for set in ["all", "%file", "openat,close,read", "!mmap", "%process"] {
             let harness = Harness::new();
             let log = harness.directory().join("strace.log");
-            let status = std::process::Command::new("strace")
+            let status = Command::new("strace")
                 .args([
                     "-f",
                     "-qq",
@@ -265,4 +267,151 @@ fn strace_counts_the_same_calls() {
             }
         }
     }
+}
+
+/// A copy of the harness for which the clock is a system call, as on a machine whose vDSO cannot
+/// read the clock source: its libgcc_s is a library that has a clock_gettime(2) of its own and
+/// loads the real one. None where there is no C compiler.
+fn harness_without_vdso(directory: &Path) -> Option<(PathBuf, tempfile::TempPath)> {
+    const SOURCE: &str = "#define _GNU_SOURCE\n#include <sys/syscall.h>\n#include <time.h>\n#include <unistd.h>\n\
+        int clock_gettime(clockid_t c, struct timespec *t) { return syscall(SYS_clock_gettime, c, t); }\n";
+    const LIBRARY: &[u8; 14] = b"libgcc_s.so.1\0";
+    let source = directory.join("clock.c");
+    std::fs::write(&source, SOURCE).expect("a file");
+    // A path as long as the name that it takes the place of.
+    let library = tempfile::Builder::new()
+        .prefix("")
+        .rand_bytes(LIBRARY.len() - "/tmp/".len() - 1)
+        .tempfile_in("/tmp")
+        .expect("a file in /tmp")
+        .into_temp_path();
+    let compiled = Command::new("cc")
+        .args(["-O1", "-shared", "-fPIC", "-Wl,--no-as-needed", "-o"])
+        .args([&library, &*source])
+        .arg("-l:libgcc_s.so.1")
+        .status();
+    match compiled {
+        Ok(status) => assert!(status.success()),
+        Err(error) => {
+            common::skipped(&format!("a clock that is a system call: cc: {error}"));
+            return None;
+        }
+    }
+    let mut binary = std::fs::read(env!("CARGO_BIN_EXE_harness")).expect("the harness");
+    let at: Vec<usize> = binary
+        .windows(LIBRARY.len())
+        .enumerate()
+        .filter_map(|(at, bytes)| (bytes == LIBRARY).then_some(at))
+        .collect();
+    // The first is in .dynstr, for the loader.
+    let at = *at.first().expect("the harness needs libgcc_s");
+    binary[at..at + LIBRARY.len() - 1].copy_from_slice(library.as_os_str().as_encoded_bytes());
+    let copy = directory.join("harness");
+    std::fs::write(&copy, binary).expect("a copy");
+    let executable = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    std::fs::set_permissions(&copy, executable).expect("a mode");
+    Some((copy, library))
+}
+
+/// Every microbenchmark is verified where reading the clock is a system call, and the calls of its
+/// loop are one more: the end of the first reading and the beginning of the second.
+#[test]
+fn the_clock_may_be_a_system_call() {
+    let harness = Harness::new();
+    let Some((binary, _library)) = harness_without_vdso(harness.directory()) else {
+        return;
+    };
+    let words = [
+        "run",
+        "--workload",
+        "getppid,fork-exec,threads,make-sim",
+        "--modes",
+        "none,ptrace,seccomp-linear",
+        "--trace",
+        "clock_gettime,getppid,execve",
+        "--operations",
+        "20",
+        "--units",
+        "1",
+        "--runs",
+        "1",
+        "--format",
+        "json",
+    ];
+    let output = Command::new(&binary)
+        .args(words)
+        .env_clear()
+        .env("PATH", common::PATH)
+        .current_dir(harness.directory())
+        .output()
+        .expect("the copy");
+    let stderr = text(&output.stderr);
+    assert!(output.status.success(), "{stderr}");
+    let record: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    for row in record["results"].as_array().expect("results") {
+        assert_eq!(row["verified"], true, "{row}");
+    }
+    let plans = record["plan"]["workloads"].as_array().expect("workloads");
+    let plan = |name: &str| plans.iter().find(|plan| plan["name"] == name).expect("it");
+    assert_eq!(plan("getppid")["stated_calls"]["clock_gettime"], 2);
+    assert_eq!(plan("getppid")["loop_syscalls"], 21);
+    assert_eq!(
+        plan("make-sim")["stated_calls"]["clock_gettime"],
+        Value::Null
+    );
+    let traced = row(&record, "getppid", "seccomp-linear");
+    // The program's own execve(2), twenty calls, two readings.
+    assert_eq!(traced["traced_events"], 1 + 20 + 2);
+}
+
+/// One run says nothing of counts that vary; a difference beyond chance is an error, unless it is accepted.
+#[test]
+fn the_counts_of_a_command_are_compared_beyond_chance_alone() {
+    let run = |line: &str, more: &[&str]| {
+        let harness = Harness::new();
+        harness.write("c", b"");
+        let words = [
+            "run",
+            "--modes",
+            "ptrace,seccomp-linear",
+            "--trace",
+            "write",
+            "--warmup",
+            "0",
+            "--shell",
+            line,
+        ];
+        harness.output(&[&words[..], more].concat())
+    };
+    // One more write(2) in each run.
+    let varies = "while read -r l; do echo; done <c; echo >>c";
+    for runs in ["1", "2", "5"] {
+        let output = run(varies, &["--runs", runs]);
+        let stderr = text(&output.stderr);
+        assert!(output.status.success(), "{runs}: {stderr}");
+        assert!(!stderr.contains("not verified"), "{runs}: {stderr}");
+    }
+    // One more under a filter.
+    let differs = "while read -r name mode; do case $name$mode in Seccomp:2) echo;; esac; done </proc/self/status; echo";
+    let table = |output: &Output| {
+        let table = text(&output.stdout);
+        table.split_whitespace().collect::<Vec<_>>().join(" ")
+    };
+    let few = run(differs, &["--runs", "1"]);
+    assert!(few.status.success(), "{}", text(&few.stderr));
+    assert!(table(&few).contains("too few to tell"), "{}", table(&few));
+    let enough = run(differs, &["--runs", "5"]);
+    assert_eq!(enough.status.code(), Some(FAIL));
+    assert!(
+        text(&enough.stderr).contains("is not verified"),
+        "{}",
+        text(&enough.stderr)
+    );
+    let accepted = run(differs, &["--runs", "5", "--accept-variation"]);
+    assert!(accepted.status.success(), "{}", text(&accepted.stderr));
+    assert!(
+        table(&accepted).contains("accepted (--accept-variation)"),
+        "{}",
+        table(&accepted)
+    );
 }

@@ -17,8 +17,9 @@ const DEFAULT_WINDOW: Duration = Duration::from_secs(2);
 
 #[derive(Debug, clap::Args)]
 pub(super) struct AttachArgs {
-    /// Instead of running something, attach to a running process, all its threads and the children it
-    /// makes: --runs windows traced and as many untraced. It goes on unharmed. Mode ptrace only
+    /// Instead of running something, attach to a running process, its descendants and the children they
+    /// make: --runs windows traced and as many untraced. They go on unharmed. Modes ptrace and none, the
+    /// control, which is always taken
     #[arg(
         long,
         value_name = "PID",
@@ -26,13 +27,17 @@ pub(super) struct AttachArgs {
         value_parser = clap::value_parser!(i32).range(1..),
         conflicts_with_all = [
             "workload", "command", "shell", "filter", "warmup", "max_pressure", "pin", "setup", "prepare", "conclude", "cleanup",
-            "ignore_failure", "show_output", "log_stops", "operations", "units", "jobs",
+            "ignore_failure", "accept_variation", "show_output", "log_stops", "operations", "units", "jobs",
         ]
     )]
     pub(super) attach: Option<i32>,
     /// Length of a window with --attach [default: 2]
     #[arg(long = "for", value_name = "SECONDS", allow_negative_numbers = true, value_parser = seconds)]
     window: Option<Duration>,
+    /// Shell command that prints a counter of what the process does, as requests served; it is read at
+    /// both ends of each window with --attach, and its rate compared
+    #[arg(long, value_name = "CMD", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    rate_command: Option<String>,
 }
 
 impl AttachArgs {
@@ -42,6 +47,10 @@ impl AttachArgs {
         match (self.attach, self.window) {
             (None, Some(_)) => Err(Usage(
                 "--for is the length of a window on a running process: name that with --attach PID, or leave --for out"
+                    .to_owned(),
+            )),
+            (None, None) if self.rate_command.is_some() => Err(Usage(
+                "--rate-command counts what a running process does: name that with --attach PID, or leave --rate-command out"
                     .to_owned(),
             )),
             _ => Ok(()),
@@ -85,6 +94,7 @@ pub(super) fn run(
         window: args.window.unwrap_or(DEFAULT_WINDOW),
         modes: common.modes,
         trace: common.trace,
+        rate_command: args.rate_command.clone(),
         runs: common.runs,
         seed: common.seed,
         show_progress: !verbose,

@@ -55,6 +55,7 @@ impl Blocks {
             pin: None,
             hooks: Hooks::default(),
             ignore_failure: false,
+            accept_variation: false,
             show_output: false,
             show_progress: !verbose,
             size: Size {

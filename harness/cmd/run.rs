@@ -79,6 +79,10 @@ pub(super) struct Args {
     /// Accept a command that ends otherwise than with 0, if it does so in every mode
     #[arg(long)]
     ignore_failure: bool,
+    /// Accept a command whose traced events differ between modes by more than chance, and say so.
+    /// One whose counts vary by themselves needs no option
+    #[arg(long)]
+    accept_variation: bool,
     /// Show what the measured programs write, on standard error
     #[arg(long)]
     show_output: bool,
@@ -343,6 +347,7 @@ fn request(args: Args, verbose: bool) -> anyhow::Result<Request> {
             cleanup: args.cleanup,
         },
         ignore_failure: args.ignore_failure,
+        accept_variation: args.accept_variation,
         show_output: args.show_output,
         show_progress: !verbose,
         size: Size {

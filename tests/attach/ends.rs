@@ -1,7 +1,7 @@
 //! The end of the process, or of the harness, before the plan's.
 
 use crate::common::{FAIL, Harness, text};
-use crate::{Tracee, attach, report, wait_for_window, wait_until_attached};
+use crate::{TRACED_FIRST, Tracee, attach, report, wait_for_window, wait_until_attached};
 use std::os::unix::process::ExitStatusExt;
 use std::process::Stdio;
 
@@ -16,7 +16,7 @@ fn a_process_may_end() {
             return;
         };
         let harness = Harness::new();
-        let words = ["--for", length, "--runs", "1000", "--modes", "ptrace"];
+        let words = [&["--for", length, "--runs", "1000"][..], &TRACED_FIRST].concat();
         let child = attach(&harness, tracee.id(), &words)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -49,7 +49,7 @@ fn there_is_a_record_before_the_first_window() {
         return;
     };
     let harness = Harness::new();
-    let words = ["--for", "60", "--modes", "ptrace"];
+    let words = [&["--for", "60", "--modes", "ptrace"][..], &TRACED_FIRST].concat();
     let mut child = attach(&harness, tracee.id(), &words)
         .stderr(Stdio::null())
         .spawn()

@@ -9,6 +9,7 @@
 mod common;
 mod ends;
 mod executing;
+mod measured;
 mod refused;
 
 use common::{FAIL, Harness, text, wait_until};
@@ -185,6 +186,9 @@ fn windows<'a>(report: &'a Value, mode: &str) -> Vec<&'a Value> {
     let windows = report["windows"].as_array().expect("windows").iter();
     windows.filter(|window| window["mode"] == mode).collect()
 }
+
+/// A seed with which the first window is traced.
+const TRACED_FIRST: [&str; 2] = ["--seed", "3"];
 
 /// Says that nothing was lost, interrupted, or idle.
 const UNHARMED: &str = "interrupted 0, wrong 0, idle 0\n";
@@ -381,14 +385,11 @@ fn a_group_stop_outlives_the_tracer() {
     wait_until("it goes on", || !stopped(&tracee));
 
     let harness = Harness::new();
-    let mut child = attach(
-        &harness,
-        tracee.id(),
-        &["--for", "60", "--modes", "ptrace", "--runs", "1"],
-    )
-    .stderr(Stdio::null())
-    .spawn()
-    .expect("the harness");
+    let words = [&["--for", "60", "--runs", "1"][..], &TRACED_FIRST].concat();
+    let mut child = attach(&harness, tracee.id(), &words)
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("the harness");
     wait_until_attached(&harness, &tracee);
     tracee.signal("STOP");
     wait_until("it stops", || stopped(&tracee));
@@ -409,7 +410,7 @@ fn whatever_ends_the_tracing_the_process_goes_on() {
             return;
         };
         let harness = Harness::new();
-        let words = ["--for", "0.3", "--runs", "1000", "--modes", "ptrace"];
+        let words = [&["--for", "0.3", "--runs", "1000"][..], &TRACED_FIRST].concat();
         let mut child = attach(&harness, tracee.id(), &words)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

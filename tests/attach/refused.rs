@@ -1,7 +1,7 @@
 //! What cannot be attached to, or contradicts itself, is one clear line.
 
 use crate::common::{FAIL, Harness, USAGE, one_clear_line, wait_until};
-use crate::{Tracee, UNHARMED, attach, field, signal, status, wait_until_attached};
+use crate::{TRACED_FIRST, Tracee, UNHARMED, attach, field, signal, status, wait_until_attached};
 use harness_testing::{Missing, skip};
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
@@ -70,6 +70,10 @@ fn what_contradicts_itself_is_refused() {
         (&["run", "--attach", "0"], "1.."),
         (&["run", "--attach", "me"], "me"),
         (&["run", "--attach"], "--attach"),
+        (
+            &["run", "--rate-command", "echo 1", "--", "true"],
+            "--attach",
+        ),
     ] {
         one_clear_line(&harness.output(words), USAGE, words, &[parts]);
     }
@@ -145,7 +149,8 @@ fn a_thread_and_a_traced_process_are_refused() {
         &["a thread of process", &process],
     );
 
-    let mut first = attach(&harness, tracee.id(), &["--for", "60", "--modes", "ptrace"])
+    let words = [&["--for", "60"][..], &TRACED_FIRST].concat();
+    let mut first = attach(&harness, tracee.id(), &words)
         .stderr(Stdio::null())
         .spawn()
         .expect("the harness");

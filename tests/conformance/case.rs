@@ -456,7 +456,8 @@ impl Subject {
                 && !of_the_machine.iter().any(|words| warning.contains(words))
         });
         let unknown: Vec<_> = unknown.collect();
-        let escaped = format!("{} processes were not traced", self.scenario.escaped);
+        let plural = if self.scenario.escaped == 1 { "" } else { "es" };
+        let escaped = format!("{} process{plural} not traced", self.scenario.escaped);
         let as_it_must = match self.scenario.escaped {
             0 => unknown.is_empty(),
             _ => {

@@ -2,8 +2,10 @@
 
 mod common;
 
-use common::{Traced, program, startup, strace_installed};
+use common::{Traced, clock_without_vdso, program, strace_installed};
 use harness_workloads::{Parameters, find, registry};
+use std::collections::BTreeMap;
+use std::path::Path;
 
 /// Small, for tracing slows every call.
 fn small() -> Parameters {
@@ -16,8 +18,34 @@ fn small() -> Parameters {
     }
 }
 
+/// What the machine adds to what a workload states.
+struct Machine<'a> {
+    preloaded: Option<&'a Path>,
+    /// A trace of `noop`: what one program image costs.
+    start: Traced,
+    /// What a trace of `clock` has more: what reading the clock costs.
+    reading: BTreeMap<String, u64>,
+}
+
+impl<'a> Machine<'a> {
+    fn new(preloaded: Option<&'a Path>) -> Self {
+        let trace = |workload| Traced::preloaded(preloaded, workload, &[], None);
+        let (start, clock) = (trace("noop"), trace("clock"));
+        let more = clock.calls.into_iter().filter_map(|(call, count)| {
+            let more = count - start.calls.get(&call).copied().unwrap_or(0);
+            (more > 0).then_some((call, more))
+        });
+        Self {
+            reading: more.collect(),
+            preloaded,
+            start,
+        }
+    }
+}
+
 /// Runs `name` under strace, and compares all counts with the statement.
-fn check(name: &str, parameters: &Parameters, start: &Traced) {
+fn check(name: &str, parameters: &Parameters, machine: &Machine<'_>) {
+    let start = &machine.start;
     let workload = find(name).unwrap();
     let statement = workload.statement(parameters);
     let mut words = workload.arguments(parameters);
@@ -30,7 +58,7 @@ fn check(name: &str, parameters: &Parameters, start: &Traced) {
     if name == "make-sim" {
         words.extend(["--burn".to_owned(), "0".to_owned()]);
     }
-    let traced = Traced::of(name, &words, report.as_ref());
+    let traced = Traced::preloaded(machine.preloaded, name, &words, report.as_ref());
     assert_eq!(
         traced.tasks, statement.tasks,
         "{name} {words:?}: processes and threads"
@@ -38,6 +66,11 @@ fn check(name: &str, parameters: &Parameters, start: &Traced) {
     let mut expected = start.calls.clone();
     for count in expected.values_mut() {
         *count *= statement.execs;
+    }
+    for (call, count) in &machine.reading {
+        if statement.clock_readings > 0 {
+            *expected.entry(call.clone()).or_insert(0) += count * statement.clock_readings;
+        }
     }
     for (call, count) in &statement.calls {
         *expected.entry((*call).to_owned()).or_insert(0) += count;
@@ -70,9 +103,26 @@ fn every_workload_makes_the_calls_it_states() {
     if !strace_installed() {
         return;
     }
-    let start = startup();
+    let machine = Machine::new(None);
     for workload in registry() {
-        check(workload.name(), &small(), &start);
+        check(workload.name(), &small(), &machine);
+    }
+}
+
+/// As on a machine whose vDSO cannot read the clock.
+#[test]
+fn the_clock_may_be_a_system_call() {
+    let directory = tempfile::tempdir().unwrap();
+    if !strace_installed() {
+        return;
+    }
+    let Some(object) = clock_without_vdso(directory.path()) else {
+        return;
+    };
+    let machine = Machine::new(Some(&object));
+    assert_eq!(machine.reading, [("clock_gettime".to_owned(), 1)].into());
+    for workload in registry() {
+        check(workload.name(), &small(), &machine);
     }
 }
 
@@ -82,7 +132,7 @@ fn jobs_and_seed_leave_the_counts_of_make_sim_as_they_are() {
     if !strace_installed() {
         return;
     }
-    let start = startup();
+    let machine = Machine::new(None);
     for (units, jobs, seed) in [(1, 1, 0), (3, 1, 7), (3, 2, 7), (4, 4, u64::MAX), (2, 9, 3)] {
         let parameters = Parameters {
             operations: None,
@@ -91,7 +141,7 @@ fn jobs_and_seed_leave_the_counts_of_make_sim_as_they_are() {
             seed,
             turns: None,
         };
-        check("make-sim", &parameters, &start);
+        check("make-sim", &parameters, &machine);
     }
 }
 
@@ -101,7 +151,7 @@ fn one_operation_costs_what_is_stated() {
     if !strace_installed() {
         return;
     }
-    let start = startup();
+    let machine = Machine::new(None);
     for workload in registry().iter().filter(|workload| workload.times_itself()) {
         check(
             workload.name(),
@@ -109,7 +159,7 @@ fn one_operation_costs_what_is_stated() {
                 operations: Some(1),
                 ..small()
             },
-            &start,
+            &machine,
         );
     }
 }

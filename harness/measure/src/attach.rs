@@ -3,9 +3,12 @@
 //! The windows stand in the order of runs: blocks of a permutation and its
 //! reverse. What the process does in one is read from proc(5) at its two ends,
 //! in the same way whether it is traced or not; `tracing` has the process that
-//! attaches and detaches, `account` what is read.
+//! attaches and detaches, `account` what is read, `counter` what a command of the
+//! user's counts.
 
 mod account;
+mod counter;
+mod described;
 mod tracing;
 
 pub use tracing::{WORD, main};
@@ -13,7 +16,9 @@ pub use tracing::{WORD, main};
 use crate::progress::Progress;
 use crate::{Error, environment, nearest, order};
 use account::Account;
-use harness_mode::{Mode, SeccompFile, Unavailable};
+use counter::Reading;
+use described::{describe, observations};
+use harness_mode::{Mode, SeccompFile, Unavailable, Watcher};
 use harness_record::{
     AttachPlan, AttachedProcess, Environment, ModePlan, Slot, StopCounts, TracerWindow, Window,
 };
@@ -21,7 +26,7 @@ use harness_stats::random::Rng;
 use harness_sys::signals::Termination;
 use harness_sys::{Tid, files, pid_namespace, process};
 use harness_syscalls::{Table, TraceSet};
-use harness_tracer::attach::{AttachError, Process, threads};
+use harness_tracer::attach::{AttachError, Process, Tree};
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -38,6 +43,8 @@ pub struct AttachRequest {
     pub modes: Option<Vec<String>>,
     /// Trace set; `None` is `connect`.
     pub trace: Option<String>,
+    /// A shell command that prints a counter of what the process does.
+    pub rate_command: Option<String>,
     /// Windows of each mode; at least 1.
     pub runs: u32,
     /// Seed of the order.
@@ -55,7 +62,7 @@ const UNTRACED: &str = "none";
 /// A measurement that can be taken: everything that can be checked before the
 /// first window has been.
 pub struct Attaching {
-    process: Process,
+    tree: Tree,
     described: AttachedProcess,
     plan: AttachPlan,
     environment: Environment,
@@ -92,6 +99,10 @@ impl Attaching {
             return Err(Error::TraceSet { text, source });
         }
         let process = Process::find(Tid(request.pid))?;
+        let tree = Tree {
+            root: process,
+            without: process::own(),
+        };
         let available = modes.iter().filter(|mode| mode.available);
         let available: Vec<&str> = available.map(|mode| mode.name.as_str()).collect();
         let order = order::slots(
@@ -101,15 +112,20 @@ impl Attaching {
             &mut Rng::new(request.seed),
         );
         let binary = crate::isolated::own_binary()?;
-        let trial = Tracing::start(&binary, &Spec::new(process, &trace))?;
-        match trial.attached(termination)? {
-            Attached::Yes(trial) => {
-                trial.finish()?;
+        for mode in available.iter().filter(|mode| **mode != UNTRACED) {
+            let trial = Tracing::start(&binary, &Spec::new(mode, tree, &trace))?;
+            match trial.attached(termination)? {
+                Attached::Yes(trial) => {
+                    trial.finish()?;
+                }
+                Attached::ProcessEnded => return Err(AttachError::NoProcess(process.id).into()),
             }
-            Attached::ProcessEnded => return Err(AttachError::NoProcess(process.id).into()),
+        }
+        if let Some(command) = &request.rate_command {
+            Reading::take(command, termination)?;
         }
         Ok(Self {
-            described: describe(process),
+            described: describe(tree),
             environment: environment::read(),
             binary,
             show_progress: request.show_progress,
@@ -118,10 +134,11 @@ impl Attaching {
                 runs: request.runs,
                 window_ns: nanoseconds(request.window),
                 trace,
+                rate_command: request.rate_command,
                 modes,
                 order,
             },
-            process,
+            tree,
         })
     }
 
@@ -162,7 +179,7 @@ impl Attaching {
             error: None,
         };
         // Without it the end of the process is seen at the end of a window.
-        let end = process::descriptor(self.process.id).ok();
+        let end = process::descriptor(self.tree.root.id).ok();
         for slot in &self.plan.order {
             progress.start(&slot.workload, &slot.mode, "watching process");
             let began = Instant::now();
@@ -198,13 +215,16 @@ impl Attaching {
     ) -> Result<Option<Window>, Error> {
         let mut tracing = None;
         if slot.mode != UNTRACED {
-            let spec = Spec::new(self.process, &self.plan.trace);
+            let spec = Spec::new(&slot.mode, self.tree, &self.plan.trace);
             match Tracing::start(&self.binary, &spec)?.attached(termination)? {
                 Attached::Yes(attached) => tracing = Some(attached),
                 Attached::ProcessEnded => return Ok(None),
             }
         }
-        let Some(before) = Account::read(self.process) else {
+        let rate = self.plan.rate_command.as_deref();
+        let read = || rate.map(|command| Reading::take(command, termination));
+        let first = read().transpose()?;
+        let Some(before) = Account::read(self.tree, None) else {
             return Ok(None);
         };
         let length = Duration::from_nanos(self.plan.window_ns);
@@ -215,9 +235,12 @@ impl Attaching {
         if ended {
             return Ok(None);
         }
-        let Some(after) = Account::read(self.process) else {
+        let Some(after) = Account::read(self.tree, Some(&before)) else {
             return Ok(None);
         };
+        let last = read().transpose()?;
+        let counted = rate.zip(first.zip(last));
+        let counted = counted.map(|(command, (first, last))| last.since(first, command));
         let tracer = match tracing.map(Tracing::finish).transpose()? {
             None => None,
             Some(done) if done.ended => return Ok(None),
@@ -226,6 +249,8 @@ impl Attaching {
                 attaching_ns: done.attaching_ns,
                 detaching_ns: done.detaching_ns,
                 unstopped: done.unstopped,
+                processes: Some(done.processes),
+                left_alone: done.left_alone,
                 stops: StopCounts {
                     total: done.stops.total(),
                     syscall_enter: done.stops.syscall_enter,
@@ -252,14 +277,17 @@ impl Attaching {
             voluntary_switches: change.voluntary,
             involuntary_switches: change.involuntary,
             threads: u32::try_from(after.threads()).unwrap_or(u32::MAX),
+            processes: Some(u32::try_from(after.processes()).unwrap_or(u32::MAX)),
+            rate_command: counted.transpose()?,
             tracer,
         }))
     }
 }
 
 /// The modes asked for, or all; which of them can be used on a running process.
+/// The control is always among them.
 fn choose_modes(names: Option<&[String]>) -> Result<Vec<ModePlan>, Error> {
-    let usable = |mode: &dyn Mode| mode.attaches().and_then(|()| mode.check());
+    let usable = |mode: &dyn Mode| mode.watcher().and_then(|_| mode.check());
     let plan = |mode: &dyn Mode, usable: Result<(), Unavailable>| ModePlan {
         name: mode.name().to_owned(),
         available: usable.is_ok(),
@@ -276,6 +304,7 @@ fn choose_modes(names: Option<&[String]>) -> Result<Vec<ModePlan>, Error> {
         return choose_modes(Some(&["ptrace".to_owned()]));
     };
     let mut modes: Vec<ModePlan> = Vec::new();
+    let mut any_attaches = false;
     for name in names {
         let mode = harness_mode::find(name, None);
         if name == SeccompFile::NAME {
@@ -288,10 +317,11 @@ fn choose_modes(names: Option<&[String]>) -> Result<Vec<ModePlan>, Error> {
             name: name.clone(),
             nearest: nearest(name, harness_mode::modes(None).map(Mode::name)),
         })?;
-        mode.attaches().map_err(|why| Error::CannotAttach {
+        let watcher = mode.watcher().map_err(|why| Error::CannotAttach {
             mode: name.clone(),
             why,
         })?;
+        any_attaches |= matches!(watcher, Watcher::By(_));
         mode.check().map_err(|why| Error::Unavailable {
             mode: name.clone(),
             why,
@@ -300,27 +330,15 @@ fn choose_modes(names: Option<&[String]>) -> Result<Vec<ModePlan>, Error> {
             modes.push(plan(mode, Ok(())));
         }
     }
-    if modes.iter().all(|mode| mode.name == UNTRACED) {
+    if !any_attaches {
         return Err(Error::NothingAttached);
     }
-    Ok(modes)
-}
-
-fn describe(process: Process) -> AttachedProcess {
-    let read = |file| std::fs::read(format!("/proc/{}/{file}", process.id)).unwrap_or_default();
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    let command = read("cmdline");
-    let words = command.strip_suffix(b"\0").unwrap_or(&command);
-    AttachedProcess {
-        pid: process.id.0,
-        name: text(read("comm").trim_ascii_end()),
-        command: if words.is_empty() {
-            Vec::new()
-        } else {
-            words.split(|&byte| byte == 0).map(text).collect()
-        },
-        threads: u32::try_from(threads(process.id).len()).unwrap_or(u32::MAX),
+    if !modes.iter().any(|mode| mode.name == UNTRACED)
+        && let Some(control) = harness_mode::find(UNTRACED, None)
+    {
+        modes.insert(0, plan(control, Ok(())));
     }
+    Ok(modes)
 }
 
 /// Waits for a time; whether the process ended before.
@@ -351,36 +369,6 @@ fn interrupted(termination: &Termination) -> Result<(), Error> {
     signal.map_or(Ok(()), |signal| Err(Error::Interrupted(signal)))
 }
 
-/// What the windows showed that a reader must know.
-fn observations(windows: &[Window]) -> Vec<String> {
-    let mut observations = Vec::new();
-    let tracers = windows.iter().filter_map(|window| window.tracer.as_ref());
-    let slow: Vec<u32> = tracers
-        .map(|tracer| tracer.unstopped)
-        .filter(|&unstopped| unstopped > 0)
-        .collect();
-    if let Some(most) = slow.iter().max() {
-        observations.push(format!(
-            "up to {most} threads did not stop within 2 s in {} windows, as they were in calls that nothing \
-             interrupts: their calls are missing until they came out of these, and the kernel detached them at the \
-             end of the tracer",
-            slow.len()
-        ));
-    }
-    if windows
-        .iter()
-        .any(|window| window.read_write_calls.is_none())
-    {
-        observations.push(
-            "/proc/PID/io cannot be read, so the calls that read or write are not known: it needs \
-             CONFIG_TASK_IO_ACCOUNTING and leave to trace the process, which an ordinary user has not while its first \
-             thread has ended"
-                .to_owned(),
-        );
-    }
-    observations
-}
-
 fn nanoseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
@@ -400,5 +388,13 @@ mod tests {
         }
         let error = choose_modes(Some(&["none".to_owned()])).expect_err("refused");
         assert!(error.to_string().contains("--modes ptrace"), "{error}");
+    }
+
+    /// As far as a mode attaches here at all.
+    #[test]
+    fn there_is_always_a_control() {
+        let modes = choose_modes(Some(&["ptrace".to_owned()])).expect("it attaches");
+        let names: Vec<&str> = modes.iter().map(|mode| mode.name.as_str()).collect();
+        assert_eq!(names, ["none", "ptrace"]);
     }
 }

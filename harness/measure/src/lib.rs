@@ -74,12 +74,22 @@ pub enum Error {
     },
     /// Nothing would be attached to.
     #[error(
-        "--attach compares a mode with none, and none alone attaches to nothing: use --modes ptrace,none, or leave --modes out"
+        "--attach compares a mode with none, and none alone attaches to nothing: use --modes ptrace, or leave --modes out"
     )]
     NothingAttached,
     /// A process cannot be attached to.
     #[error(transparent)]
     Attach(#[from] harness_tracer::attach::AttachError),
+    /// The user's command did not print a counter.
+    #[error(
+        "--rate-command `{command}`: {why}; it must print one number, which grows with what the process does, and end with 0"
+    )]
+    RateCommand {
+        /// The command.
+        command: String,
+        /// What it did instead.
+        why: String,
+    },
     /// The tracer of a window could not attach, or failed; it says itself what it could not.
     #[error("{0}")]
     AttachFailed(String),
@@ -177,6 +187,16 @@ fn takers(option: &'static str) -> String {
     let takers = all.filter(|workload| workload.options().contains(&option));
     let names: Vec<_> = takers.map(|workload| workload.name()).collect();
     names.join(", ")
+}
+
+/// A count and what is counted, by its name in the singular.
+pub(crate) fn counted(count: u64, noun: &str) -> String {
+    let plural = match count {
+        1 => "",
+        _ if noun.ends_with('s') => "es",
+        _ => "s",
+    };
+    format!("{count} {noun}{plural}")
 }
 
 /// The names most like `name`, best first.

@@ -6,7 +6,7 @@ use crate::isolated::{Pace, Spec, Variables};
 use crate::request::{Request, Size, Target};
 use crate::runs::MOST_PADDING;
 use crate::session::choose_modes;
-use crate::startup::{self, Calls};
+use crate::startup::Startup;
 use crate::subject::Subject;
 use crate::{Error, sampler, verify};
 use harness_mode::Mode;
@@ -21,7 +21,7 @@ pub struct LoopTimer<'a> {
     harness: PathBuf,
     request: Request,
     mode: String,
-    startup: Option<Calls>,
+    startup: Option<Startup>,
     rng: Rng,
     termination: &'a Termination,
 }
@@ -57,12 +57,13 @@ impl<'a> LoopTimer<'a> {
                 pin: None,
                 hooks: Hooks::default(),
                 ignore_failure: false,
+                accept_variation: false,
                 show_output: false,
                 show_progress: false,
                 size: Size::default(),
             },
             mode,
-            startup: startup::measure(&harness, termination)?,
+            startup: Startup::measure(&harness, termination)?,
             harness,
             rng: Rng::new(0),
             termination,

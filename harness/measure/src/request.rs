@@ -6,6 +6,10 @@ use std::ffi::OsString;
 
 /// What to measure, and how.
 #[derive(Debug, Clone)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is an option of the command line of its own"
+)]
 pub struct Request {
     /// What is run.
     pub targets: Vec<Target>,
@@ -30,6 +34,8 @@ pub struct Request {
     pub hooks: Hooks,
     /// Whether a command may end otherwise than with 0.
     pub ignore_failure: bool,
+    /// Whether a command may make other traced events under one mode than under another.
+    pub accept_variation: bool,
     /// Whether what the programs write goes to the harness's own streams.
     pub show_output: bool,
     /// Whether a progress bar is drawn, if standard error is a terminal.

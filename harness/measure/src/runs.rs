@@ -9,7 +9,7 @@ use crate::row::{Context, row};
 use crate::stop_log::SampleLog;
 use crate::subject::Subject;
 use crate::verify::{self, Reference};
-use crate::{Error, hook, sampler};
+use crate::{Error, counted, hook, sampler};
 use harness_mode::Mode;
 use harness_record::{
     Load, LoggedRun, MOST_OTHERS, Plan, Sample, SampleWriter, Side, Slot, StopLog,
@@ -482,8 +482,9 @@ impl<'a> Runs<'a> {
             .iter()
             .map(|(mode, count)| {
                 format!(
-                    "under {mode} {count} processes were not traced (CLONE_UNTRACED): their calls are missing, and calls \
-                     that a filter of the mode traces failed with ENOSYS in them"
+                    "{} not traced under {mode} (CLONE_UNTRACED): the calls made there are missing, and calls that a \
+                     filter of the mode traces failed there with ENOSYS",
+                    counted(*count, "process")
                 )
             })
             .collect();

@@ -3,8 +3,9 @@
 use crate::isolated::{self, Binaries};
 use crate::request::Request;
 use crate::runs::Runs;
+use crate::startup::Startup;
 use crate::subject::{Subject, check_size};
-use crate::{Error, environment, nearest, order, processors, sampler, startup};
+use crate::{Error, environment, nearest, order, processors, sampler};
 use harness_mode::{Mode, SeccompFile, Unavailable};
 use harness_record::{
     Environment, FilterSummary, ModePlan, Pin, Plan, RecordDirectory, Relation, Sample, StopLog,
@@ -46,7 +47,7 @@ impl Session {
         check_size(&request)?;
         let own = isolated::own_binary()?;
         let startup = if request.targets.iter().any(Subject::has_statement) {
-            startup::measure(&own, termination)?
+            Startup::measure(&own, termination)?
         } else {
             None
         };
@@ -82,6 +83,7 @@ impl Session {
                 .unwrap_or(request.warmup),
             max_pressure: request.max_pressure,
             ignore_failure: request.ignore_failure,
+            accept_variation: request.accept_variation,
             workloads: subjects
                 .iter()
                 .map(|subject| subject.plan.clone())

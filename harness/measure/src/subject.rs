@@ -2,7 +2,7 @@
 
 use crate::isolated::REPORT_FD;
 use crate::request::{Request, Target};
-use crate::startup::{self, Calls};
+use crate::startup::{Calls, Startup};
 use crate::{Error, computing, nearest, processors};
 use harness_record::{Pin, WorkloadPlan};
 use harness_sys::launcher::Launch;
@@ -79,12 +79,12 @@ impl Subject {
     }
 
     /// Prepares a target. The workloads are in the binary `harness`; `startup`
-    /// is what one program image of it costs in calls, where that could be measured.
+    /// is what the machine adds to their calls, where that could be measured.
     pub(crate) fn new(
         target: &Target,
         request: &Request,
         harness: &Path,
-        startup: Option<&Calls>,
+        startup: Option<&Startup>,
         termination: &Termination,
     ) -> Result<Self, Error> {
         match target {
@@ -103,7 +103,7 @@ impl Subject {
         workload: &'static dyn Workload,
         request: &Request,
         harness: &Path,
-        startup: Option<&Calls>,
+        startup: Option<&Startup>,
         turns: Option<u32>,
     ) -> Result<Self, Error> {
         let mut parameters = Parameters {
@@ -126,7 +126,7 @@ impl Subject {
         let arguments = own_words(workload.name(), options);
         let (trace, set) = trace_set(request, workload.default_trace())?;
         let single_process = workload.processes() == Processes::Single;
-        let calls = startup.map(|startup| startup::all_calls(&statement, startup));
+        let calls = startup.map(|startup| startup.all_calls(&statement));
         let pin = request.pin.unwrap_or(if single_process {
             Pin::SameCpu
         } else {
@@ -203,19 +203,23 @@ fn trace_set(request: &Request, default: &str) -> Result<(String, TraceSet), Err
     }
 }
 
-/// Calls made while the workload times its loop.
+/// Calls made while the workload times its loop. Where reading the clock is one,
+/// that time contains the end of the first reading and the beginning of the
+/// second: together one reading.
 fn loop_syscalls(
     workload: &dyn Workload,
     statement: &Statement,
-    startup: Option<&Calls>,
+    startup: Option<&Startup>,
 ) -> Option<u64> {
     let per_image = match statement.loop_execs {
         0 => 0,
-        _ => startup?.values().sum::<u64>(),
+        _ => startup?.per_image(),
     };
+    // Where nothing can be traced nobody knows, and no mode stops at it.
+    let reading = startup.map_or(0, Startup::per_clock_reading);
     workload
         .times_itself()
-        .then_some(statement.loop_calls + statement.loop_execs * per_image)
+        .then_some(statement.loop_calls + statement.loop_execs * per_image + reading)
 }
 
 /// How many of `calls` are in the set.

@@ -1,5 +1,6 @@
 //! Whether a sample did what it must, before it counts.
 
+use crate::counted;
 use crate::isolated::Done;
 use crate::subject::Subject;
 use std::collections::BTreeMap;
@@ -49,29 +50,29 @@ pub(crate) fn check(
     let all_calls = plan.stated_calls.as_ref().map(|calls| calls.values().sum());
     let checks = [
         (
-            "traced events",
+            "traced event",
             done.traced_events.filter(|_| traces_set),
             plan.stated_traced_events,
         ),
-        ("system calls", done.syscalls, all_calls),
-        (
-            "processes and threads",
-            done.tracees_seen,
-            plan.stated_tasks,
-        ),
+        ("system call", done.syscalls, all_calls),
+        ("task", done.tracees_seen, plan.stated_tasks),
     ];
     for (what, seen, stated) in checks {
         let stated = stated.map(|stated: u64| stated * u64::from(executions));
         if let (Some(seen), Some(stated)) = (seen, stated)
             && seen != stated
         {
-            return Err(format!("{seen} {what} were seen, and it makes {stated}"));
+            return Err(format!(
+                "{} seen, and it makes {stated}",
+                counted(seen, what)
+            ));
         }
     }
     let stated = plan.stated_calls.as_ref().filter(|_| traces_set);
     match stated.and_then(|calls| unlike(done, calls, executions)) {
         Some((name, seen, stated)) => Err(format!(
-            "{seen} calls of {name} were seen, and it makes {stated}"
+            "{} of {name} seen, and it makes {stated}",
+            counted(seen, "call")
         )),
         None => Ok(()),
     }
@@ -168,7 +169,7 @@ mod tests {
                     calls: [("getppid".to_owned(), 19), ("getpid".to_owned(), 1)].into(),
                     ..good()
                 },
-                "1 calls of getpid were seen, and it makes 0",
+                "1 call of getpid seen, and it makes 0",
             ),
             (
                 Done {
@@ -182,7 +183,7 @@ mod tests {
                     tracees_seen: Some(3),
                     ..good()
                 },
-                "3 processes",
+                "3 tasks",
             ),
             (
                 Done {

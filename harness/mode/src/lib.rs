@@ -29,6 +29,7 @@ use harness_sys::launcher::{Launch, LaunchError};
 use harness_sys::seccomp::SockFilter;
 use harness_syscalls::{Abi, Arch, Table, TraceSet};
 pub use harness_tracer::End;
+use harness_tracer::attach::{AttachError, Tree, Window};
 use harness_tracer::counts::{CallCounts, Stops};
 use harness_tracer::observer::Observer;
 use std::time::Duration;
@@ -47,12 +48,12 @@ pub trait Mode: Sync {
     /// [`Unavailable`]: the reason and the remedy.
     fn check(&self) -> Result<(), Unavailable>;
 
-    /// Whether it can be used on a process that is running already.
+    /// How it watches processes that are running already.
     ///
     /// # Errors
     /// [`Unavailable`], which is what a mode with a filter says: seccomp(2)
     /// installs one on the calling thread and its children to come only.
-    fn attaches(&self) -> Result<(), Unavailable> {
+    fn watcher(&self) -> Result<Watcher<'_>, Unavailable> {
         Err(no_filter_on_running())
     }
 
@@ -87,6 +88,33 @@ pub trait Mode: Sync {
         set: &TraceSet,
         log: Option<&mut dyn Observer>,
     ) -> Result<Outcome, Error>;
+}
+
+/// Who watches processes that are running already, under a mode.
+pub enum Watcher<'a> {
+    /// Nobody: the mode is the control.
+    Nobody,
+    /// The mode's own way.
+    By(&'a dyn Attach),
+}
+
+/// A mode's way to watch processes that are running already, which go on unharmed
+/// whatever becomes of the watcher.
+pub trait Attach: Sync {
+    /// Attaches to the processes of `tree`, calls `attached`, watches them and the
+    /// children they make until `finished` says so, which it is asked a hundred times a
+    /// second, and lets go of all. It is called in a process that does only this, has one
+    /// thread, and ends afterwards.
+    ///
+    /// # Errors
+    /// [`AttachError`]; what was attached to is let go all the same.
+    fn watch(
+        &self,
+        tree: Tree,
+        set: &TraceSet,
+        attached: &mut dyn FnMut(),
+        finished: &dyn Fn() -> bool,
+    ) -> Result<Window, AttachError>;
 }
 
 /// Every mode, in the order in which they are reported.

@@ -1,6 +1,6 @@
 //! Untraced: what every other mode is compared with.
 
-use crate::{Error, Mode, Outcome, Unavailable, untraced};
+use crate::{Error, Mode, Outcome, Unavailable, Watcher, untraced};
 use harness_sys::launcher::{Launch, Start};
 use harness_syscalls::TraceSet;
 use harness_tracer::observer::Observer;
@@ -25,8 +25,8 @@ impl Mode for None {
         false
     }
 
-    fn attaches(&self) -> Result<(), Unavailable> {
-        Ok(())
+    fn watcher(&self) -> Result<Watcher<'_>, Unavailable> {
+        Ok(Watcher::Nobody)
     }
 
     fn run(

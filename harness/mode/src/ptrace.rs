@@ -1,10 +1,11 @@
 //! Two stops at every system call; the trace set is applied in user space, as
 //! strace does without `--seccomp-bpf`.
 
-use crate::{Error, Mode, Outcome, Unavailable};
+use crate::{Attach, Error, Mode, Outcome, Unavailable, Watcher};
 use harness_sys::launcher::{Launch, Start};
 use harness_syscalls::TraceSet;
 use harness_tracer::Events;
+use harness_tracer::attach::{AttachError, Tree, Window, watch};
 use harness_tracer::machine::Policy;
 use harness_tracer::observer::Observer;
 
@@ -25,8 +26,8 @@ impl Mode for Ptrace {
         probed.map(drop).map_err(Unavailable::from)
     }
 
-    fn attaches(&self) -> Result<(), Unavailable> {
-        Ok(())
+    fn watcher(&self) -> Result<Watcher<'_>, Unavailable> {
+        Ok(Watcher::By(self))
     }
 
     fn run(
@@ -39,6 +40,18 @@ impl Mode for Ptrace {
         let outcome = harness_tracer::trace(child, Policy::EveryCall, Events::InSet(set), log)?;
         let syscalls = Some(outcome.counts.calls_seen);
         Ok(Outcome::traced(outcome, syscalls))
+    }
+}
+
+impl Attach for Ptrace {
+    fn watch(
+        &self,
+        tree: Tree,
+        set: &TraceSet,
+        attached: &mut dyn FnMut(),
+        finished: &dyn Fn() -> bool,
+    ) -> Result<Window, AttachError> {
+        watch(tree, Events::InSet(set), attached, finished)
     }
 }
 

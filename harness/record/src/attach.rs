@@ -87,6 +87,9 @@ pub struct AttachedProcess {
     pub command: Vec<String>,
     /// Its threads.
     pub threads: u32,
+    /// Processes that descend from it, without the harness and what that started.
+    #[serde(default)]
+    pub descendants: u32,
 }
 
 /// The windows that were planned.
@@ -100,6 +103,9 @@ pub struct AttachPlan {
     pub window_ns: u64,
     /// The trace set, as written.
     pub trace: String,
+    /// The shell command that prints a counter of what the process does, if one was given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rate_command: Option<String>,
     /// The modes, in the order they are reported; what cannot be used on a
     /// running process says why.
     pub modes: Vec<ModePlan>,
@@ -107,8 +113,8 @@ pub struct AttachPlan {
     pub order: Vec<Slot>,
 }
 
-/// What the process did in one window. Counts are of the process, its threads
-/// that have ended included unless it is said otherwise.
+/// What the process and its descendants did in one window. Counts include those of
+/// threads that have ended, unless it is said otherwise.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Window {
     /// `none` while nobody traced it, else the mode it was traced under.
@@ -121,7 +127,8 @@ pub struct Window {
     pub started_ns: u64,
     /// How long it was, ns.
     pub window_ns: u64,
-    /// CPU time of all threads, ns (clock_getcpuclockid(3)).
+    /// CPU time of all threads, ns (clock_getcpuclockid(3)), and of children that were waited for
+    /// in the window, to a tick of 10 ms (`cutime`, `cstime` of proc_pid_stat(5)).
     pub cpu_ns: u64,
     /// Calls that read or write: `syscr` and `syscw` of proc_pid_io(5), those of
     /// children that were waited for included. `None` where it cannot be read.
@@ -132,8 +139,23 @@ pub struct Window {
     pub involuntary_switches: u64,
     /// Threads at the window's end.
     pub threads: u32,
+    /// Processes at the window's end; `None` in a record from before descendants were watched.
+    #[serde(default)]
+    pub processes: Option<u32>,
+    /// What the user's command counted, where there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rate_command: Option<CommandCount>,
     /// What its tracer saw, where it had one.
     pub tracer: Option<TracerWindow>,
+}
+
+/// How far the counter that a command prints went in one window.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct CommandCount {
+    /// The second number that it printed less the first.
+    pub count: f64,
+    /// From the middle of its first execution to the middle of its second, ns.
+    pub between_ns: u64,
 }
 
 /// What a tracer saw and spent in one window.
@@ -147,6 +169,12 @@ pub struct TracerWindow {
     pub detaching_ns: u64,
     /// Threads that did not stop in time to be attached or detached orderly.
     pub unstopped: u32,
+    /// Processes it attached to; `None` in a record from before descendants were.
+    #[serde(default)]
+    pub processes: Option<u32>,
+    /// Why it could not attach to descendants, a sentence each.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left_alone: Vec<String>,
     /// Stops by kind.
     pub stops: StopCounts,
     /// System calls entered.
@@ -162,6 +190,10 @@ pub struct TracerWindow {
 pub struct RateRow {
     /// What is counted, per second of a window.
     pub rate: Rate,
+    /// The mode under which it was traced; `None` where nobody did, and in records in which it
+    /// could only be `ptrace`.
+    #[serde(default)]
+    pub mode: Option<String>,
     /// While nobody traced the process; `None` where it cannot be known then.
     pub untraced: Option<RateDistribution>,
     /// While it was traced.
@@ -204,6 +236,8 @@ pub struct RateRatio {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Rate {
+    /// [`Window::rate_command`].
+    RateCommand,
     /// [`Window::read_write_calls`].
     ReadWriteCalls,
     /// [`Window::cpu_ns`].
@@ -224,7 +258,8 @@ pub enum Rate {
 
 impl Rate {
     /// All of them, in the order in which they are reported.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
+        Self::RateCommand,
         Self::ReadWriteCalls,
         Self::CpuNs,
         Self::VoluntarySwitches,
@@ -239,6 +274,7 @@ impl Rate {
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
+            Self::RateCommand => "rate_command",
             Self::ReadWriteCalls => "read_write_calls",
             Self::CpuNs => "cpu_ns",
             Self::VoluntarySwitches => "voluntary_switches",

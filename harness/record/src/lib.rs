@@ -26,8 +26,8 @@ mod stop_log;
 mod summary_csv;
 
 pub use attach::{
-    AttachPlan, AttachReport, AttachState, AttachedProcess, Rate, RateDistribution, RateRatio,
-    RateRow, TracerWindow, Window,
+    AttachPlan, AttachReport, AttachState, AttachedProcess, CommandCount, Rate, RateDistribution,
+    RateRatio, RateRow, TracerWindow, Window,
 };
 pub use calibration::{Calibration, Fingerprint, Floor};
 pub use directory::RecordDirectory;

@@ -19,6 +19,9 @@ pub struct Plan {
     pub max_pressure: Option<f64>,
     /// Whether a command may end otherwise than with 0.
     pub ignore_failure: bool,
+    /// Whether a command may make other traced events under one mode than under another.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub accept_variation: bool,
     /// The workloads, in the order they are measured.
     pub workloads: Vec<WorkloadPlan>,
     /// The modes, in the order they are reported.
@@ -87,6 +90,12 @@ pub struct WorkloadPlan {
 }
 
 impl WorkloadPlan {
+    /// Whether it states what it does. A command of the user's does not, and may vary by itself.
+    #[must_use]
+    pub fn makes_statement(&self) -> bool {
+        self.stated_tasks.is_some() || self.stated_calls.is_some()
+    }
+
     /// Which time its ratios compare: that of its own loop where it times one.
     #[must_use]
     pub fn time_measure(&self) -> TimeMeasure {

@@ -168,6 +168,7 @@ fn record(seed: u64, state: State, words: Vec<String>) -> Record {
             warmup: 1,
             max_pressure: Some(0.1),
             ignore_failure: false,
+            accept_variation: false,
             workloads: vec![WorkloadPlan {
                 name: "command".into(),
                 command: words,

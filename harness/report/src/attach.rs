@@ -3,7 +3,7 @@
 use crate::caption::{command_text, harness_text, kernel_text, machine_text};
 use crate::render::{Format, markdown_text, terminal_text};
 use crate::summary::{LEVEL, MIN_PAIRS, UNTRACED};
-use crate::units::{UNKNOWN, count_text, duration_text, level_text, rate_ratio_text};
+use crate::units::{UNKNOWN, count_text, counted, duration_text, level_text, rate_ratio_text};
 use crate::view::View;
 use harness_record::{
     AttachReport, AttachState, Error, Rate, RateDistribution, RateRatio, RateRow, Window,
@@ -11,22 +11,40 @@ use harness_record::{
 use harness_stats::{hodges_lehmann, median};
 use std::collections::BTreeMap;
 
-/// The rows of `rates`, in the order of [`Rate::ALL`]; a rate that no window
-/// knows has none.
+/// The rows of `rates`, a mode that traced after the other, in the order of
+/// [`Rate::ALL`]; a rate that no window knows has none.
 #[must_use]
 pub fn summarise_windows(windows: &[Window]) -> Vec<RateRow> {
-    let (untraced, traced): (Vec<_>, Vec<_>) =
-        windows.iter().partition(|window| window.mode == UNTRACED);
-    let row = |rate| {
+    let of = |mode: &str| -> Vec<&Window> {
+        let windows = windows.iter();
+        windows.filter(|window| window.mode == mode).collect()
+    };
+    let untraced = of(UNTRACED);
+    let mut modes: Vec<Option<&str>> = Vec::new();
+    for window in windows.iter().filter(|window| window.mode != UNTRACED) {
+        if !modes.contains(&Some(window.mode.as_str())) {
+            modes.push(Some(&window.mode));
+        }
+    }
+    if modes.is_empty() {
+        modes.push(None);
+    }
+    let row = |mode: Option<&str>, rate| {
+        let traced = mode.map(of).unwrap_or_default();
         let row = RateRow {
             rate,
+            mode: mode.map(str::to_owned),
             untraced: distribution(rate, &untraced),
             traced: distribution(rate, &traced),
             ratio: ratio(rate, &untraced, &traced),
         };
         (row.untraced.is_some() || row.traced.is_some()).then_some(row)
     };
-    Rate::ALL.into_iter().filter_map(row).collect()
+    let rows_of = |mode| {
+        let rates = Rate::ALL.into_iter();
+        rates.filter_map(move |rate| row(mode, rate))
+    };
+    modes.into_iter().flat_map(rows_of).collect()
 }
 
 /// A rate in one window, per second.
@@ -34,6 +52,11 @@ fn per_second(rate: Rate, window: &Window) -> Option<f64> {
     let tracer = window.tracer.as_ref();
     let counted = tracer.map(|tracer| tracer.counted_ns);
     let (count, ns) = match rate {
+        Rate::RateCommand => {
+            let counted = window.rate_command?;
+            let seconds = counted.between_ns as f64 / 1e9;
+            return (seconds > 0.0).then(|| counted.count / seconds);
+        }
         Rate::ReadWriteCalls => (window.read_write_calls?, window.window_ns),
         Rate::CpuNs => (window.cpu_ns, window.window_ns),
         Rate::VoluntarySwitches => (window.voluntary_switches, window.window_ns),
@@ -88,32 +111,46 @@ pub fn render_attach(report: &AttachReport, format: Format) -> Result<String, Er
         Format::Json => report.to_json(),
         Format::Csv => Ok(csv(report)),
         Format::Table => Ok(terminal_text(
-            &[view(report)],
+            &views(report),
             &warnings(report),
             &[provenance(report)],
         )),
         Format::Markdown => Ok(markdown_text(
-            &[view(report)],
+            &views(report),
             &warnings(report),
             &[provenance(report)],
         )),
     }
 }
 
-fn view(report: &AttachReport) -> View {
-    let traced = report
-        .windows
-        .iter()
-        .map(|window| window.mode.as_str())
-        .find(|mode| *mode != UNTRACED);
+/// A table for each mode that traced; the notes below the last one.
+fn views(report: &AttachReport) -> Vec<View> {
+    let tables = report.rates.chunk_by(|a, b| a.mode == b.mode);
+    let mut views: Vec<View> = tables.map(|rows| view(report, rows)).collect();
+    if views.is_empty() {
+        views.push(view(report, &[]));
+    }
+    if let Some(last) = views.last_mut() {
+        last.notes = notes(report);
+    }
+    views
+}
+
+fn view(report: &AttachReport, rows: &[RateRow]) -> View {
+    let recorded = rows.iter().find_map(|row| row.mode.as_deref());
+    let only = || {
+        let mut modes = report.windows.iter().map(|window| window.mode.as_str());
+        modes.find(|mode| *mode != UNTRACED)
+    };
+    let traced = recorded.or_else(only);
     let ratio = format!("ratio to {UNTRACED}\n[{} interval]", level_text(LEVEL));
     let header = ["per second", UNTRACED, traced.unwrap_or("traced"), &ratio];
     View {
         title: format!("process {} ({})", report.process.pid, report.process.name),
         header: header.map(ToString::to_string).to_vec(),
-        rows: report.rates.iter().map(cells).collect(),
+        rows: rows.iter().map(cells).collect(),
         problems: Vec::new(),
-        notes: notes(report),
+        notes: Vec::new(),
     }
 }
 
@@ -123,12 +160,14 @@ fn cells(row: &RateRow) -> Vec<String> {
             || UNKNOWN.to_string(),
             |distribution| match row.rate {
                 Rate::CpuNs | Rate::TracerCpuNs => duration_text(distribution.median),
+                Rate::RateCommand => count_text(distribution.median),
                 // No count is so small that a fraction matters.
                 _ => count_text(distribution.median.round()),
             },
         )
     };
     let name = match row.rate {
+        Rate::RateCommand => "count of --rate-command",
         Rate::ReadWriteCalls => "calls that read or write",
         Rate::CpuNs => "CPU time",
         Rate::VoluntarySwitches => "voluntary switches",
@@ -152,9 +191,13 @@ fn notes(report: &AttachReport) -> Vec<String> {
     let taken = |of: fn(&&Window) -> bool| report.windows.iter().filter(of).count();
     let mut notes = vec![
         format!(
-            "{}; {} threads at the start; trace set {}; windows of {}: {} untraced, {} traced, of {} planned each.",
+            "{}; {}{} at the start; trace set {}; windows of {}: {} untraced, {} traced, of {} planned each.",
             command_text(&report.process.command),
-            report.process.threads,
+            counted(report.process.threads.into(), "thread"),
+            match report.process.descendants {
+                0 => String::new(),
+                some => format!(" and {}", counted(some.into(), "descendant")),
+            },
             plan.trace,
             duration_text(plan.window_ns as f64),
             taken(|window| window.tracer.is_none()),
@@ -163,9 +206,16 @@ fn notes(report: &AttachReport) -> Vec<String> {
         ),
         "median a window; ratio: Hodges–Lehmann estimate of the paired windows and its signed-rank interval."
             .to_string(),
-        "switches: of the threads that lived to the window's end; CPU time, switches: without the process's children."
+        "rates: of the process and its descendants; switches: of the threads that lived to the window's end."
+            .to_string(),
+        "calls that read or write: those of read(2), write(2) and their like, without send(2) and recv(2); how many \
+         other calls an untraced process makes cannot be known. A counter of its own work is the better rate: \
+         --rate-command."
             .to_string(),
     ];
+    if let Some(command) = &plan.rate_command {
+        notes.push(format!("count of --rate-command: {command}."));
+    }
     let pairs = report.rates.iter().filter_map(|row| row.ratio);
     let least = pairs
         .filter(|ratio| ratio.low.is_none())
@@ -233,7 +283,7 @@ fn provenance(report: &AttachReport) -> String {
 }
 
 fn csv(report: &AttachReport) -> String {
-    const COLUMNS: &str = "pid,rate,untraced_per_s,untraced_low,untraced_high,untraced_windows,traced_per_s,traced_low,traced_high,traced_windows,ratio_estimate,ratio_low,ratio_high,ratio_level,ratio_pairs\n";
+    const COLUMNS: &str = "pid,rate,untraced_per_s,untraced_low,untraced_high,untraced_windows,traced_per_s,traced_low,traced_high,traced_windows,ratio_estimate,ratio_low,ratio_high,ratio_level,ratio_pairs,mode\n";
     let mut out = COLUMNS.to_owned();
     let cell = |value: Option<f64>| value.map_or_else(String::new, |value| value.to_string());
     let distribution = |of: Option<RateDistribution>| {
@@ -258,6 +308,7 @@ fn csv(report: &AttachReport) -> String {
             .chain(distribution(row.untraced))
             .chain(distribution(row.traced))
             .chain(ratio)
+            .chain([row.mode.clone().unwrap_or_default()])
             .collect();
         out.push_str(&cells.join(","));
         out.push('\n');
@@ -293,11 +344,15 @@ mod tests {
             voluntary_switches: 5,
             involuntary_switches: 0,
             threads: 1,
+            processes: Some(1),
+            rate_command: None,
             tracer: traced.then_some(TracerWindow {
                 counted_ns: 2 * SECOND,
                 attaching_ns: 1,
                 detaching_ns: 1,
                 unstopped: 0,
+                processes: Some(1),
+                left_alone: Vec::new(),
                 stops,
                 syscalls: 1000,
                 traced_events: 10,
@@ -339,6 +394,44 @@ mod tests {
         assert_eq!(stops.untraced, None);
         assert!((stops.traced.expect("known").median - 1000.0).abs() < 1e-9);
         assert_eq!(stops.ratio, None);
+    }
+
+    /// Windows of two modes that trace are never taken together.
+    #[test]
+    fn every_mode_that_traces_has_its_own_rates() {
+        let mut windows = Vec::new();
+        for pass in 0..2 {
+            windows.push(window(pass, false, Some(100), SECOND));
+            windows.push(window(pass, true, Some(50), SECOND));
+            windows.push(Window {
+                mode: "other".to_owned(),
+                ..window(pass, true, Some(80), SECOND)
+            });
+        }
+        let rows = summarise_windows(&windows);
+        let ratio = |mode: &str| {
+            let row = (rows.iter())
+                .find(|row| row.rate == Rate::ReadWriteCalls && row.mode.as_deref() == Some(mode));
+            row.and_then(|row| row.ratio).expect("a ratio").estimate
+        };
+        assert!((ratio("ptrace") - 0.5).abs() < 1e-12);
+        assert!((ratio("other") - 0.8).abs() < 1e-12);
+    }
+
+    /// A counter has its own times.
+    #[test]
+    fn what_a_command_counts_is_shared_out_over_its_own_time() {
+        let counted = |traced, count| Window {
+            rate_command: Some(harness_record::CommandCount {
+                count,
+                between_ns: 4 * SECOND,
+            }),
+            ..window(0, traced, None, SECOND)
+        };
+        let rows = summarise_windows(&[counted(true, 10.0), counted(false, 40.0)]);
+        let row = row(&rows, Rate::RateCommand);
+        assert!((row.untraced.expect("known").median - 10.0).abs() < 1e-12);
+        assert!((row.ratio.expect("a ratio").estimate - 0.25).abs() < 1e-12);
     }
 
     /// No logarithm of nothing, no rate of what is not known.

@@ -193,7 +193,7 @@ fn workload_rows(plan: &Plan, workload: &WorkloadPlan, groups: &[Group]) -> Vec<
 
 /// The row without what needs other modes' times.
 fn counted_row(plan: &Plan, workload: &WorkloadPlan, group: &Group, groups: &[Group]) -> ResultRow {
-    let (verified, verification) = verify(workload, group, groups);
+    let (verified, verification) = verify(workload, group, groups, plan.accept_variation);
     ResultRow {
         workload: workload.name.clone(),
         mode: group.mode.name.clone(),

@@ -24,10 +24,14 @@ pub(crate) fn duration_text(ns: f64) -> String {
     format!("{sign}{value:.decimals$} {unit}")
 }
 
-/// A count and what is counted, by its name in the singular: `1 run`, `2 runs`.
+/// A count and what is counted, by its name in the singular: `1 run`, `2 runs`, `2 processes`.
 #[must_use]
 pub fn counted(count: u64, noun: &str) -> String {
-    let plural = if count == 1 { "" } else { "s" };
+    let plural = match count {
+        1 => "",
+        _ if noun.ends_with('s') => "es",
+        _ => "s",
+    };
     format!("{count} {noun}{plural}")
 }
 

@@ -1,28 +1,63 @@
 //! Whether the samples of a mode did what they must, and as the other modes did.
+//!
+//! A workload states its counts, so one sample is enough to find it wrong. A command of the user's
+//! states nothing and may vary by itself: two modes are compared only where each has so many runs
+//! that a difference would have been found beyond chance ([`harness_stats::disjoint_p`]). More runs
+//! can so make a claim stronger, never weaker. Runs of all modes are interleaved, so that what
+//! drifts with time moves all of them alike.
 
 use crate::summary::Group;
 use crate::units::{count_text, counted};
 use harness_record::WorkloadPlan;
+use harness_stats::{DISJOINT_CHANCE, disjoint_p, disjoint_size};
 
 /// Traced events per execution that a mode counted.
-enum Events {
-    /// The mode cannot know.
-    Unknown,
-    Constant(f64),
-    Varying {
-        least: f64,
-        greatest: f64,
-    },
+#[derive(Debug, Clone, Copy)]
+struct Events {
+    least: f64,
+    greatest: f64,
+    /// Samples.
+    runs: usize,
 }
 
 impl Events {
-    fn of(group: &Group) -> Self {
+    /// `None` where the mode cannot know.
+    fn of(group: &Group) -> Option<Self> {
         let mut values = group.per_execution(|sample| sample.traced_events);
         values.sort_unstable_by(f64::total_cmp);
-        match (values.first(), values.last()) {
-            (Some(&least), Some(&greatest)) if same(least, greatest) => Self::Constant(least),
-            (Some(&least), Some(&greatest)) => Self::Varying { least, greatest },
-            _ => Self::Unknown,
+        Some(Self {
+            least: *values.first()?,
+            greatest: *values.last()?,
+            runs: values.len(),
+        })
+    }
+
+    fn constant(&self) -> Option<f64> {
+        same(self.least, self.greatest).then_some(self.least)
+    }
+
+    /// Whether all of them lie on one side of all of the other's.
+    fn disjoint(&self, other: &Self) -> bool {
+        self.greatest < other.least || other.greatest < self.least
+    }
+
+    /// `12` or `12 to 14`.
+    fn text(&self) -> String {
+        match self.constant() {
+            Some(events) => count_text(events),
+            None => format!(
+                "{} to {}",
+                count_text(self.least),
+                count_text(self.greatest)
+            ),
+        }
+    }
+
+    /// What is said of them first.
+    fn sentence(&self) -> String {
+        match self.constant() {
+            Some(events) => format!("traced events {}", count_text(events)),
+            None => format!("traced events vary between runs: {}", self.text()),
         }
     }
 }
@@ -33,11 +68,13 @@ fn same(a: f64, b: f64) -> bool {
 }
 
 /// The fields `verified` and `verification` of a result row. Where the workload
-/// states what must be seen, that decides; else the modes must agree.
+/// states what must be seen, that decides; else the modes must agree, unless
+/// `accept_variation`.
 pub(crate) fn verify(
     workload: &WorkloadPlan,
     group: &Group,
     groups: &[Group],
+    accept_variation: bool,
 ) -> (Option<bool>, String) {
     if !group.mode.available {
         return (None, "did not run".to_string());
@@ -54,11 +91,21 @@ pub(crate) fn verify(
         return (None, text);
     }
     let events = if group.mode.traces_set {
-        verify_events(
-            &Events::of(group),
-            workload.stated_traced_events,
-            &others(group, groups),
-        )
+        match (Events::of(group), workload.stated_traced_events) {
+            (None, _) => (
+                Some(true),
+                "every sample ended as it must; this mode does not count traced events".to_string(),
+            ),
+            (Some(events), Some(stated)) => as_stated(events, stated as f64),
+            (Some(events), None) => {
+                let (verified, text) = among(events, &others(group, groups));
+                if verified == Some(false) && accept_variation {
+                    (None, format!("{text}; accepted (--accept-variation)"))
+                } else {
+                    (verified, text)
+                }
+            }
+        }
     } else {
         let text = "every sample ended as it must; traced events are those of its own filter, not of the trace set";
         (None, text.to_string())
@@ -81,77 +128,154 @@ pub(crate) fn verify(
     (Some(false), text)
 }
 
-/// Names and traced events of the other modes that count the same every time.
-fn others<'a>(group: &Group, groups: &'a [Group]) -> Vec<(&'a str, f64)> {
+/// The other modes that count, by name.
+fn others<'a>(group: &Group, groups: &'a [Group]) -> Vec<(&'a str, Events)> {
     groups
         .iter()
         .filter(|other| other.mode.traces_set && other.mode.name != group.mode.name)
-        .filter_map(|other| match Events::of(other) {
-            Events::Constant(events) => Some((other.mode.name.as_str(), events)),
-            _ => None,
-        })
+        .filter_map(|other| Some((other.mode.name.as_str(), Events::of(other)?)))
         .collect()
 }
 
-fn verify_events(
-    events: &Events,
-    stated: Option<u64>,
-    others: &[(&str, f64)],
-) -> (Option<bool>, String) {
-    let stated = stated.map(|events| events as f64);
-    match *events {
-        Events::Unknown => (
-            Some(true),
-            "every sample ended as it must; this mode does not count traced events".to_string(),
+fn as_stated(events: Events, stated: f64) -> (Option<bool>, String) {
+    let text = events.sentence();
+    let stated_text = count_text(stated);
+    match events.constant() {
+        Some(events) if same(events, stated) => (Some(true), format!("{text} as stated")),
+        Some(_) => (
+            Some(false),
+            format!("{text}, but the workload states {stated_text}"),
         ),
-        Events::Varying { least, greatest } => {
+        None => (
+            Some(false),
+            format!("{text}; the workload states {stated_text}"),
+        ),
+    }
+}
+
+/// Traced events that nobody stated, among those of the other modes.
+fn among(events: Events, others: &[(&str, Events)]) -> (Option<bool>, String) {
+    let text = events.sentence();
+    if others.is_empty() {
+        return (
+            None,
+            match events.constant() {
+                Some(_) => format!("{text} in every run; nothing to compare it with"),
+                None => text,
+            },
+        );
+    }
+    // Each pair of modes is a comparison.
+    let comparisons = (others.len() + 1) * others.len() / 2;
+    let alpha = DISJOINT_CHANCE / comparisons as f64;
+    let p = |other: &Events| disjoint_p(events.runs, other.runs);
+    let unlike = others.iter().filter(|(_, other)| events.disjoint(other));
+    let clearest = unlike.min_by(|(_, a), (_, b)| p(a).total_cmp(&p(b)));
+    let too_few = || {
+        let fewest = others.iter().map(|(_, other)| other.runs).min();
+        let fewest = fewest.unwrap_or(0).min(events.runs);
+        format!(
+            "{} a mode {} too few to tell a difference from chance (it takes {})",
+            counted(fewest as u64, "run"),
+            if fewest == 1 { "is" } else { "are" },
+            disjoint_size(alpha)
+        )
+    };
+    match clearest {
+        Some((mode, other)) if p(other) <= alpha => {
             let text = format!(
-                "traced events vary between runs: {} to {}",
-                count_text(least),
-                count_text(greatest)
+                "{text}, but {} under {mode} ({}, {} there): chance shows such a difference in fewer than {} % of \
+                 measurements",
+                other.text(),
+                counted(events.runs as u64, "run"),
+                other.runs,
+                DISJOINT_CHANCE * 100.0
             );
-            match stated {
-                Some(stated) => (
-                    Some(false),
-                    format!("{text}; the workload states {}", count_text(stated)),
+            (Some(false), text)
+        }
+        Some((mode, other)) => (
+            None,
+            format!("{text}, {} under {mode}; {}", other.text(), too_few()),
+        ),
+        None => {
+            let varying = others.iter().find(|(_, other)| other.constant().is_none());
+            match (events.constant(), varying) {
+                (None, _) => (None, text),
+                (Some(_), Some((mode, other))) => (
+                    None,
+                    format!("{text} in every run; {} under {mode}", other.text()),
                 ),
-                None => match others
-                    .iter()
-                    .find(|(_, other)| *other < least || *other > greatest)
-                {
-                    Some((mode, other)) => (
-                        Some(false),
-                        format!("{text}, but always {} under {mode}", count_text(*other)),
-                    ),
-                    None => (None, text),
-                },
+                (Some(_), None) if others.iter().all(|(_, other)| p(other) <= alpha) => {
+                    (Some(true), format!("{text} as under the other modes"))
+                }
+                (Some(_), None) => (
+                    None,
+                    format!("{text} as under the other modes; {}", too_few()),
+                ),
             }
         }
-        Events::Constant(events) => {
-            let text = format!("traced events {}", count_text(events));
-            let unlike = others.iter().find(|(_, other)| !same(*other, events));
-            match (stated, unlike) {
-                // The statement decides which mode is wrong.
-                (Some(stated), _) if same(stated, events) => {
-                    (Some(true), format!("{text} as stated"))
-                }
-                (Some(stated), _) => {
-                    let stated = count_text(stated);
-                    (
-                        Some(false),
-                        format!("{text}, but the workload states {stated}"),
-                    )
-                }
-                (None, Some((mode, other))) => {
-                    let other = count_text(*other);
-                    (Some(false), format!("{text}, but {other} under {mode}"))
-                }
-                (None, None) if others.is_empty() => (
-                    None,
-                    format!("{text} in every run; nothing to compare it with"),
-                ),
-                (None, None) => (Some(true), format!("{text} as under the other modes")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use harness_stats::random::Rng;
+
+    fn events(values: &[u64]) -> Events {
+        let (least, greatest) = (values.iter().min(), values.iter().max());
+        Events {
+            least: *least.expect("a value") as f64,
+            greatest: *greatest.expect("a value") as f64,
+            runs: values.len(),
+        }
+    }
+
+    /// Whatever the counts: what was said of few runs is not taken back for more of the same.
+    #[test]
+    fn more_runs_make_a_claim_stronger() {
+        type Counts = fn(usize) -> u64;
+        let cases: [(Counts, Counts, Option<bool>); 4] = [
+            (|_| 3, |_| 3, Some(true)),
+            (|_| 3, |_| 4, Some(false)),
+            (
+                |run| 3 + run as u64 % 3,
+                |run| 7 + run as u64 % 2,
+                Some(false),
+            ),
+            (|run| 3 + run as u64 % 3, |_| 4, None),
+        ];
+        for (own, other, last) in cases {
+            let said = |runs| {
+                let of = |counts: Counts| events(&(0..runs).map(counts).collect::<Vec<_>>());
+                among(of(own), &[("m", of(other))]).0
+            };
+            // Four runs have C(8, 4) = 70 orders, five 252.
+            for runs in 1..=4 {
+                assert_eq!(said(runs), None, "{runs}");
             }
+            for runs in [5, 6, 10, 1000] {
+                assert_eq!(said(runs), last, "{runs}");
+            }
+        }
+    }
+
+    /// Drawn with a fixed seed: a program that varies by itself is seldom accused, with any number
+    /// of runs.
+    #[test]
+    fn chance_is_no_accusation() {
+        let mut rng = Rng::new(11);
+        for (runs, range) in [(1, 256), (2, 2), (3, 256), (5, 256), (6, 2), (10, 256)] {
+            let accused = (0..5000).filter(|_| {
+                let mut draw = || {
+                    let counts = (0..runs).map(|_| rng.below(range));
+                    events(&counts.collect::<Vec<_>>())
+                };
+                among(draw(), &[("m", draw())]).0 == Some(false)
+            });
+            let accused = accused.count();
+            // 1 % and two standard deviations.
+            assert!(accused <= 50 + 14, "{runs} runs: {accused} of 5000");
         }
     }
 }

@@ -130,7 +130,10 @@ fn notes(record: &Record, workload: &WorkloadPlan) -> Vec<String> {
             "loop time: median a run, of the workload's own loop{}",
             workload
                 .operations
-                .map(|n| format!(" of {} operations", count_text(n as f64)))
+                .map(|n| match n {
+                    1 => " of 1 operation".to_string(),
+                    n => format!(" of {} operations", count_text(n as f64)),
+                })
                 .unwrap_or_default()
         ),
     };

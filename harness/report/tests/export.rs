@@ -469,3 +469,23 @@ fn text_stays_in_its_place() {
     let error = to("bencher", &record, &[]).unwrap_err();
     assert!(!error.contains(char::is_control), "{error}");
 }
+
+/// A command has its command line for a name, as other tools have it, and the mode beside.
+#[test]
+fn a_command_is_called_by_its_command_line() {
+    let (mut record, mut samples) = committed();
+    record.plan.workloads[0].name = "command".into();
+    record.plan.workloads[0].command = ["make", "-j4", "a b"].map(String::from).to_vec();
+    for sample in samples.iter_mut().filter(|s| s.workload == "make-sim") {
+        sample.workload = "command".into();
+    }
+    for (format, name) in [
+        ("hyperfine", "make -j4 'a b' under ptrace"),
+        ("github-action-benchmark", "make -j4 'a b' under ptrace: "),
+        ("bencher", "make -j4 'a b'/ptrace"),
+    ] {
+        let text = to(format, &record, &samples).unwrap().text;
+        assert!(text.contains(name), "{format}: {text}");
+        assert!(!text.contains("command under"), "{format}");
+    }
+}

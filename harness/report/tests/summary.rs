@@ -333,7 +333,7 @@ fn events_are_verified() {
             |_| Some(12),
             |_| Some(11),
             Some(false),
-            "traced events 12, but 11 under seccomp-linear",
+            "traced events 12, but 11 under seccomp-linear (6 runs, 6 there): chance shows such a difference in fewer than 1 % of measurements",
         ),
         (
             None,
@@ -414,4 +414,46 @@ proptest! {
             prop_assert!(!plot.svg.contains("NaN"));
         }
     }
+}
+
+/// A command states nothing: of few runs nothing is said, and a difference may be accepted.
+#[test]
+fn a_command_is_compared_only_where_chance_is_ruled_out() {
+    let said = |runs, linear, accept_variation| {
+        let workload = WorkloadPlan {
+            stated_traced_events: None,
+            ..workload("command")
+        };
+        let plan = Plan {
+            accept_variation,
+            ..plan(vec![workload], &CORE[..3], runs)
+        };
+        let samples = samples(&plan, |sample| {
+            sample.traced_events = match sample.mode.as_str() {
+                "ptrace" => Some(12),
+                "seccomp-linear" => Some(linear),
+                _ => None,
+            };
+        });
+        let rows = summarise(&plan, &samples);
+        let row = row(&rows, "ptrace");
+        (row.verified, row.verification.clone())
+    };
+    let (verified, text) = said(1, 11, false);
+    assert_eq!(verified, None);
+    assert_eq!(
+        text,
+        "traced events 12, 11 under seccomp-linear; 1 run a mode is too few to tell a difference from chance (it takes 5)"
+    );
+    let (verified, text) = said(2, 12, false);
+    assert_eq!(verified, None, "{text}");
+    assert!(text.contains("as under the other modes; 2 runs"), "{text}");
+    assert_eq!(said(5, 12, false).0, Some(true));
+    assert_eq!(said(5, 11, false).0, Some(false));
+    let (verified, text) = said(5, 11, true);
+    assert_eq!(verified, None);
+    assert!(
+        text.contains("but 11") && text.ends_with("accepted (--accept-variation)"),
+        "{text}"
+    );
 }

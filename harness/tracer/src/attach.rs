@@ -8,6 +8,10 @@
 //! first, so that tracees vanish and the one of that id may be none: whether it is
 //! one is asked, not remembered.
 //!
+//! The same is done with the process's descendants, all in one list: those that
+//! come while it is read are found by the next reading, or are born traced. One that
+//! cannot be traced, as it has another tracer, is left alone and reported.
+//!
 //! A tracee can only be detached in a stop (ptrace(2), `PTRACE_DETACH`). So all
 //! are interrupted again, and each is detached at whatever stop it makes first.
 //! What is stopped by SIGSTOP stays stopped, a signal it was about to get is
@@ -18,8 +22,10 @@
 //! and had not restarted is lost then.
 
 mod error;
+mod tree;
 
 pub use error::AttachError;
+pub use tree::Tree;
 
 use crate::counts::Counts;
 use crate::event_loop::{Error, Events, Tracer, event_task};
@@ -31,7 +37,7 @@ use crate::stopped::Stopped;
 use harness_sys::ptrace::{self, Options};
 use harness_sys::signals::Ticks;
 use harness_sys::{Errno, Tid, process, wait};
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fs::read_to_string;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -139,7 +145,7 @@ fn start_time(process: Tid) -> Option<u64> {
 }
 
 /// What was seen of a process while it was traced.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct Window {
     /// What was counted from when all threads were traced to when the first was
     /// to be detached. What escaped is not known.
@@ -156,10 +162,14 @@ pub struct Window {
     /// (see the [module](self)): seized but not counted at first, or left to the
     /// kernel, which detaches them when the tracer ends.
     pub unstopped: usize,
+    /// Processes that were attached to, the first one included.
+    pub processes: usize,
+    /// Why descendants could not be attached to, one each.
+    pub left_alone: Vec<AttachError>,
 }
 
-/// Attaches to all threads of a process, calls `attached`, traces the process
-/// and the children it makes until `finished` says so, and detaches from all.
+/// Attaches to all threads of a process and of its descendants, calls `attached`,
+/// traces them and the children they make until `finished` says so, and detaches from all.
 ///
 /// The calling process must have one thread, which gets the ticks, and no children,
 /// and must end afterwards: see [`Window::unstopped`]. `finished` is asked a hundred times a second.
@@ -167,20 +177,23 @@ pub struct Window {
 /// # Errors
 /// [`AttachError`]; what was attached to is detached all the same.
 pub fn watch(
-    process: Process,
+    tree: Tree,
     events: Events<'_>,
     attached: impl FnOnce(),
     finished: impl Fn() -> bool,
 ) -> Result<Window, AttachError> {
     let ticks = Ticks::start(TICK).map_err(AttachError::Ticks)?;
+    let process = tree.root;
     let mut tracer = Tracer::new(Policy::EveryCall, events, process.id, Nobody)?;
     tracer.attached = true;
     let mut watcher = Watcher {
+        tree,
         process,
         tracer,
         ticks,
-        known: HashSet::new(),
+        known: HashMap::new(),
         pending: HashSet::new(),
+        left_alone: HashMap::new(),
         ended: false,
     };
     let seen = watcher.watch(attached, finished);
@@ -190,17 +203,22 @@ pub fn watch(
     window.detaching = started.elapsed();
     window.ended = watcher.ended;
     window.unstopped += left;
+    window.left_alone = watcher.left_alone.into_values().collect();
     Ok(window)
 }
 
 struct Watcher<'s> {
+    tree: Tree,
+    /// The first of it.
     process: Process,
     tracer: Tracer<'s, Nobody>,
     ticks: Ticks,
-    /// Tracees that have stopped since they are tracees, or are waited for.
-    known: HashSet<Tid>,
+    /// Tracees that have stopped since they are tracees, or are waited for, and their processes.
+    known: HashMap<Tid, Tid>,
     /// Those among them that were interrupted and have not stopped yet.
     pending: HashSet<Tid>,
+    /// Descendants that cannot be traced, and why.
+    left_alone: HashMap<Tid, AttachError>,
     ended: bool,
 }
 
@@ -209,7 +227,7 @@ struct Watcher<'s> {
 struct Pass {
     /// Threads that were interrupted.
     new: usize,
-    /// Threads that are tracees, those included.
+    /// Threads of the first process that are tracees, those included.
     traced: usize,
 }
 
@@ -222,6 +240,8 @@ impl Watcher<'_> {
         let started = Instant::now();
         let unstopped = self.attach(&finished)?;
         let attaching = started.elapsed();
+        let processes: HashSet<&Tid> = self.known.values().collect();
+        let processes = processes.len();
         self.tracer.counts = Counts::default();
         let started = Instant::now();
         if !self.ended {
@@ -235,6 +255,8 @@ impl Watcher<'_> {
             detaching: Duration::ZERO,
             ended: false,
             unstopped,
+            processes,
+            left_alone: Vec::new(),
         })
     }
 
@@ -289,12 +311,15 @@ impl Watcher<'_> {
             self.known.remove(&tid);
             return;
         };
-        if is_exec(stop) && tid == self.process.id {
+        if is_exec(stop) {
             // Its other threads are gone, and it may have been one of them.
-            self.known.clear();
-            self.pending.clear();
+            let known = &self.known;
+            self.pending
+                .retain(|thread| known.get(thread) != Some(&tid));
+            self.known.retain(|_, process| *process != tid);
         }
-        self.known.insert(tid);
+        let process = || process::of_thread(tid).unwrap_or(tid);
+        self.known.entry(tid).or_insert_with(process);
     }
 
     /// Seizes and interrupts the threads that are no tracees yet.
@@ -310,49 +335,50 @@ impl Watcher<'_> {
 
     fn seize_listed(&mut self) -> Result<Pass, AttachError> {
         let mut pass = Pass::default();
-        for tid in threads(self.process.id) {
-            // A thread that executes takes the id of the first one, whose end is
-            // then not reported.
-            if self.known.contains(&tid) && is_own(tid) {
-                pass.traced += 1;
+        for process in self.tree.processes() {
+            if self.left_alone.contains_key(&process) {
                 continue;
             }
-            match self.seize(tid) {
-                Ok(true) => {}
-                Ok(false) => continue,
-                Err(errno) => return Err(AttachError::refused(self.process.id, tid, errno)),
-            }
-            pass.traced += 1;
-            pass.new += 1;
-            // Known from now on, so that it is detached whatever happens.
-            self.tracer.adopt(tid);
-            if ptrace::interrupt(tid).is_ok() {
-                self.known.insert(tid);
-                self.pending.insert(tid);
-            } else {
-                // It has ended, or executed: then that id is the first one's.
-                self.known.remove(&self.process.id);
+            match self.seize_process(process, &mut pass) {
+                Err(why) if process != self.process.id => {
+                    self.left_alone.insert(process, why);
+                }
+                seized => seized?,
             }
         }
         Ok(pass)
     }
 
-    /// Makes a thread a tracee, if it is none; whether it is one now.
-    fn seize(&self, tid: Tid) -> Result<bool, Errno> {
-        let mut attempts = ATTEMPTS;
-        loop {
-            match ptrace::seize(tid, Options::ATTACHED) {
-                Ok(()) => return Ok(true),
-                Err(Errno::ESRCH) => return Ok(false),
-                // Born of a thread that is traced.
-                Err(Errno::EPERM) if is_own(tid) => return Ok(true),
-                Err(Errno::EPERM) if is_gone(tid) => return Ok(false),
-                // The kernel found the first thread dead, and one that executes
-                // has taken its id since.
-                Err(Errno::EPERM) if tid == self.process.id && attempts > 0 => attempts -= 1,
-                Err(errno) => return Err(errno),
+    fn seize_process(&mut self, process: Tid, pass: &mut Pass) -> Result<(), AttachError> {
+        let is_first = process == self.process.id;
+        for tid in threads(process) {
+            // A thread that executes takes the id of the first one, whose end is
+            // then not reported.
+            if self.known.contains_key(&tid) && is_own(tid) {
+                pass.traced += usize::from(is_first);
+                continue;
+            }
+            if !is_first && let Some(why) = in_the_way(tid) {
+                return Err(AttachError::NotNow { process, why });
+            }
+            match seize(process, tid) {
+                Ok(true) => {}
+                Ok(false) => continue,
+                Err(errno) => return Err(AttachError::refused(process, tid, errno)),
+            }
+            pass.traced += usize::from(is_first);
+            pass.new += 1;
+            // Known from now on, so that it is detached whatever happens.
+            self.tracer.adopt(tid);
+            if ptrace::interrupt(tid).is_ok() {
+                self.known.insert(tid, process);
+                self.pending.insert(tid);
+            } else {
+                // It has ended, or executed: then that id is the first one's.
+                self.known.remove(&process);
             }
         }
+        Ok(())
     }
 
     fn trace(&mut self, finished: impl Fn() -> bool) -> Result<(), AttachError> {
@@ -441,6 +467,24 @@ impl Watcher<'_> {
     }
 }
 
+/// Makes a thread of a process a tracee, if it is none; whether it is one now.
+fn seize(process: Tid, tid: Tid) -> Result<bool, Errno> {
+    let mut attempts = ATTEMPTS;
+    loop {
+        match ptrace::seize(tid, Options::ATTACHED) {
+            Ok(()) => return Ok(true),
+            Err(Errno::ESRCH) => return Ok(false),
+            // Born of a thread that is traced.
+            Err(Errno::EPERM) if is_own(tid) => return Ok(true),
+            Err(Errno::EPERM) if is_gone(tid) => return Ok(false),
+            // The kernel found the first thread dead, and one that executes
+            // has taken its id since.
+            Err(Errno::EPERM) if tid == process && attempts > 0 => attempts -= 1,
+            Err(errno) => return Err(errno),
+        }
+    }
+}
+
 /// Seizes while another thread takes what is reported, if that takes long: a
 /// thread that executes waits until the tracees among the others have been waited
 /// for, and seizing one of its process waits for it (`cred_guard_mutex`; ptrace(2)
@@ -492,8 +536,23 @@ fn leave(tid: Tid, stop: Stop) -> Result<Option<Tid>, AttachError> {
     Ok(child)
 }
 
+/// Why a thread of a descendant is not to be seized: it has a tracer, or is this process's own.
+fn in_the_way(tid: Tid) -> Option<Obstacle> {
+    let status = read_to_string(format!("/proc/{tid}/status")).ok()?;
+    let own = read_to_string("/proc/thread-self/status").unwrap_or_default();
+    let obstacle = Obstacle::find(tid, &status, &own)?;
+    // One that is ending is gone by itself, and one that is born traced is traced.
+    let stays = match obstacle {
+        Obstacle::Zombie | Obstacle::Kernel => false,
+        Obstacle::Traced(tracer) => tracer != process::own().0,
+        Obstacle::Own | Obstacle::OwnTracer => true,
+    };
+    stays.then_some(obstacle)
+}
+
 /// Whether a thread has ended.
-fn is_gone(tid: Tid) -> bool {
+#[must_use]
+pub fn is_gone(tid: Tid) -> bool {
     read_to_string(format!("/proc/{tid}/status")).map_or(true, |status| is_dead(&status))
 }
 

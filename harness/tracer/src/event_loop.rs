@@ -5,6 +5,7 @@ use crate::counts::Counts;
 use crate::escapes::Escapes;
 use crate::machine::{Phase, Policy, Restart, Tally, is_exec};
 use crate::observer::{Nobody, Observer, Seen};
+use crate::obstacle::tracer_of;
 use crate::stop::{Report, Stop, classify};
 use crate::stopped::Stopped;
 use crate::tracees::{InFlight, Tracee, Tracees};
@@ -47,10 +48,12 @@ pub struct Outcome {
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The tracer may not attach.
-    #[error("cannot trace a process: PTRACE_SEIZE: {errno}")]
+    #[error("cannot trace a process: PTRACE_SEIZE: {errno}{}", traced_already(tracer.as_deref()))]
     Attach {
         /// The error.
         errno: Errno,
+        /// Who traces it already, where that can be seen.
+        tracer: Option<String>,
     },
     /// A request to a living, stopped tracee failed.
     #[error("cannot trace thread {tid}: {operation}: {errno}")]
@@ -146,8 +149,9 @@ fn observed(
         Policy::FilteredCalls(_) => Options::WHOLE_TREE.with_seccomp_stops(),
     };
     if let Err(errno) = ptrace::seize(root, options) {
+        let error = Error::attach(root, errno);
         child.cancel();
-        return Err(Error::Attach { errno });
+        return Err(error);
     }
     child.release();
     let Some(stopped) = await_mark(root)? else {
@@ -494,14 +498,34 @@ fn makes_task(abi: Abi, number: u32) -> bool {
 pub const ALLOW_SECCOMP: &str =
     "run a kernel with CONFIG_SECCOMP_FILTER, and in a container allow seccomp(2)";
 
+/// What is said of the tracer that is there already.
+fn traced_already(tracer: Option<&str>) -> String {
+    tracer.map_or_else(String::new, |tracer| {
+        format!(": {tracer} traces this harness and what it starts")
+    })
+}
+
 impl Error {
+    /// That `tid` cannot be attached to, with its tracer where /proc tells of one. It shows 0 for a
+    /// tracer outside of its pid namespace (`task_state` in fs/proc/array.c).
+    pub(crate) fn attach(tid: Tid, errno: Errno) -> Self {
+        Self::Attach {
+            errno,
+            tracer: tracer_of(tid),
+        }
+    }
+
     /// What may help.
     #[must_use]
     pub fn remedy(&self) -> &'static str {
         match self {
-            Self::Attach { .. } => {
+            Self::Attach {
+                tracer: Some(_), ..
+            } => "start the harness outside of that tracer, as a process can have one tracer only",
+            Self::Attach { tracer: None, .. } => {
                 "allow ptrace(2): see kernel.yama.ptrace_scope (3 forbids it), and in a container use \
-                 --cap-add SYS_PTRACE or a seccomp profile that has ptrace"
+                 --cap-add SYS_PTRACE or a seccomp profile that has ptrace; a tracer of this harness from outside of \
+                 the container forbids it too, and is not seen from here"
             }
             Self::Launch(LaunchError::Child {
                 step: Step::Filter | Step::NoNewPrivs,

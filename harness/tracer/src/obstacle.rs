@@ -2,6 +2,7 @@
 
 use harness_sys::Tid;
 pub(crate) use harness_sys::process::field;
+use std::fs::read_to_string;
 
 /// Why a thread cannot be visited.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -49,6 +50,18 @@ impl Obstacle {
             Some(tracer) => Some(Self::Traced(tracer)),
         }
     }
+}
+
+/// Who traces a thread, as `process 7 (strace)`; `None` where nobody does, or nobody that this pid
+/// namespace has a number for.
+pub(crate) fn tracer_of(tid: Tid) -> Option<String> {
+    let status = read_to_string(format!("/proc/{tid}/status")).ok()?;
+    let tracer = field(&status, "TracerPid")?;
+    let name = read_to_string(format!("/proc/{tracer}/comm"));
+    (tracer != "0").then(|| match name {
+        Ok(name) => format!("process {tracer} ({})", name.trim_end()),
+        Err(_) => format!("process {tracer}"),
+    })
 }
 
 /// Whether the thread has ended, though its parent may not have seen it yet.

@@ -72,8 +72,9 @@ fn observe(start: Start<'_>) -> Result<(Vec<Stop>, Source), Error> {
     let mut source = Source::default();
     let attached = ptrace::seize(tid, Options::WHOLE_TREE.with_seccomp_stops());
     if let Err(errno) = attached {
+        let error = Error::attach(tid, errno);
         child.cancel();
-        return Err(Error::Attach { errno });
+        return Err(error);
     }
     child.release();
     let mut stops = Vec::new();

@@ -1,6 +1,9 @@
-//! What is the same in every run of one program: compared exactly, one run enough.
+//! What is the same in every run of one program: compared exactly, one run enough. A command of
+//! the user's makes no statement and may vary by itself: its counts are compared only where so many
+//! runs rule out chance ([`harness_stats::disjoint_p`]).
 
 use harness_record::{Change, Comparison, Metric, Sample, SampleStatus, Side, Verdict};
+use harness_stats::{DISJOINT_CHANCE, disjoint_p, disjoint_size};
 
 /// What a sample has of a metric; `None` where its mode cannot know.
 type Count = fn(&Sample) -> Option<u64>;
@@ -45,6 +48,60 @@ pub fn between(workload: &str, mode: &str, base: &[&Sample], head: &[&Sample]) -
             compare_values(workload, mode, metric, &base, &head)
         })
         .collect()
+}
+
+/// Compares the counts of two sets of samples of a command of the user's under one mode.
+#[must_use]
+pub fn between_commands(
+    workload: &str,
+    mode: &str,
+    base: &[&Sample],
+    head: &[&Sample],
+) -> Vec<Comparison> {
+    COUNTS
+        .into_iter()
+        .filter_map(|(metric, count)| {
+            let base = values(base, count);
+            let head = values(head, count);
+            compare_of_command(workload, mode, metric, &base, &head)
+        })
+        .collect()
+}
+
+/// `None` where a side has no values, or they overlap without being all the same.
+fn compare_of_command(
+    workload: &str,
+    mode: &str,
+    metric: Metric,
+    base: &[f64],
+    head: &[f64],
+) -> Option<Comparison> {
+    let range = |values: &[f64]| {
+        let least = values.iter().copied().min_by(f64::total_cmp)?;
+        Some((least, values.iter().copied().max_by(f64::total_cmp)?))
+    };
+    let ((base_least, base_greatest), (head_least, head_greatest)) = (range(base)?, range(head)?);
+    let constant = same(base_least, base_greatest) && same(head_least, head_greatest);
+    let disjoint = base_greatest < head_least || head_greatest < base_least;
+    let comparable = disjoint || (constant && same(base_least, head_least));
+    if !comparable {
+        return None;
+    }
+    let mut comparison = numbers(workload, mode, metric, base_least, head_least);
+    comparison.observations = u32::try_from(base.len().min(head.len())).unwrap_or(u32::MAX);
+    if !constant {
+        comparison.change = None;
+    }
+    let alpha = DISJOINT_CHANCE / COUNTS.len() as f64;
+    if disjoint_p(base.len(), head.len()) > alpha {
+        comparison.verdict = Verdict::Inconclusive;
+        comparison.reason = format!(
+            "{}, in too few runs of a command to rule out chance; it takes {} each",
+            if disjoint { "different" } else { "the same" },
+            disjoint_size(alpha)
+        );
+    }
+    Some(comparison)
 }
 
 /// Compares two numbers that are the same in every run.
@@ -169,6 +226,25 @@ mod tests {
                 (a, b) => assert_eq!(a, b),
             }
         }
+    }
+
+    /// A command may vary by itself; more runs make the verdict stronger, never weaker.
+    #[test]
+    fn the_counts_of_a_command_are_compared_beyond_chance() {
+        let verdict = |base: &[f64], head: &[f64]| {
+            let said = compare_of_command("w", "m", Metric::TracedEvents, base, head);
+            said.map(|comparison| comparison.verdict)
+        };
+        assert_eq!(verdict(&[3.0], &[4.0]), Some(Verdict::Inconclusive));
+        assert_eq!(verdict(&[3.0], &[3.0]), Some(Verdict::Inconclusive));
+        assert_eq!(verdict(&[3.0; 5], &[4.0; 5]), Some(Verdict::Inconclusive));
+        assert_eq!(verdict(&[3.0; 6], &[4.0; 6]), Some(Verdict::Fail));
+        assert_eq!(verdict(&[3.0; 6], &[3.0; 6]), Some(Verdict::Pass));
+        let varying = [3.0, 5.0, 4.0, 3.0, 5.0, 4.0];
+        assert_eq!(verdict(&varying, &[4.0; 6]), None);
+        assert_eq!(verdict(&[4.0; 6], &varying), None);
+        assert_eq!(verdict(&varying, &[6.0; 6]), Some(Verdict::Fail));
+        assert_eq!(verdict(&[], &[6.0; 6]), None);
     }
 
     #[test]

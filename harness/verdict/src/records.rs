@@ -93,7 +93,7 @@ pub fn compare(
                 weighed.push((comparisons.len(), tests));
                 comparisons.push(comparison);
             }
-            comparisons.extend(exact_of(base, head, name, &mode));
+            comparisons.extend(exact_of(base, head, workload, &mode));
         }
     }
     if comparisons.is_empty() {
@@ -232,7 +232,13 @@ fn overheads(samples: &[Sample], workload: &str, mode: &str, of: TimeMeasure) ->
         .collect()
 }
 
-fn exact_of<'a>(base: Taken<'a>, head: Taken<'a>, workload: &str, mode: &str) -> Vec<Comparison> {
+fn exact_of<'a>(
+    base: Taken<'a>,
+    head: Taken<'a>,
+    plan: &WorkloadPlan,
+    mode: &str,
+) -> Vec<Comparison> {
+    let workload = plan.name.as_str();
     let of = |taken: Taken<'a>| {
         let samples = taken.samples.iter();
         let counted = samples.filter(|sample| {
@@ -240,7 +246,12 @@ fn exact_of<'a>(base: Taken<'a>, head: Taken<'a>, workload: &str, mode: &str) ->
         });
         counted.collect::<Vec<_>>()
     };
-    let mut comparisons = exact::between(workload, mode, &of(base), &of(head));
+    let between = if plan.makes_statement() {
+        exact::between
+    } else {
+        exact::between_commands
+    };
+    let mut comparisons = between(workload, mode, &of(base), &of(head));
     let length = |taken: Taken<'_>| {
         let filters = &taken.record.plan.filters;
         let plan = filters

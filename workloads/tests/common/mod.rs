@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{Read, Seek};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 fn program_path() -> PathBuf {
@@ -42,11 +42,22 @@ impl Traced {
     ///
     /// Its standard input is `report`, or empty.
     pub(crate) fn of(workload: &str, words: &[String], report: Option<&File>) -> Self {
+        Self::preloaded(None, workload, words, report)
+    }
+
+    /// As [`Traced::of`], with a shared object that the loader puts before all others.
+    pub(crate) fn preloaded(
+        object: Option<&Path>,
+        workload: &str,
+        words: &[String],
+        report: Option<&File>,
+    ) -> Self {
         let stdin = report.map_or(Stdio::null(), |file| file.try_clone().unwrap().into());
         let directory = tempfile::tempdir().unwrap();
         let status = Command::new("strace")
             .args(["-ff", "-qq", "-s0", "-e", "signal=none", "-o"])
             .arg(directory.path().join("task"))
+            .args(object.map(|path| format!("-ELD_PRELOAD={}", path.display())))
             .arg("--")
             .arg(program_path())
             .args(["__workload", workload])
@@ -74,9 +85,25 @@ impl Traced {
     }
 }
 
-/// What one program image costs: a trace of `noop`.
-pub(crate) fn startup() -> Traced {
-    Traced::of("noop", &[], None)
+/// A shared object whose clock_gettime(2) always enters the kernel, as the library's own does where
+/// the vDSO cannot read the clock; none where there is no C compiler.
+pub(crate) fn clock_without_vdso(directory: &Path) -> Option<PathBuf> {
+    const SOURCE: &str = "#define _GNU_SOURCE\n#include <sys/syscall.h>\n#include <time.h>\n#include <unistd.h>\n\
+        int clock_gettime(clockid_t c, struct timespec *t) { return syscall(SYS_clock_gettime, c, t); }\n";
+    let (source, object) = (directory.join("clock.c"), directory.join("clock.so"));
+    std::fs::write(&source, SOURCE).unwrap();
+    let compiled = Command::new("cc")
+        .args(["-O1", "-shared", "-fPIC", "-o"])
+        .args([&object, &source])
+        .status();
+    match compiled {
+        Ok(status) => assert!(status.success()),
+        Err(error) => {
+            eprintln!("SKIPPED: a clock that is a system call: cc: {error}");
+            return None;
+        }
+    }
+    Some(object)
 }
 
 /// All that is in a file.

@@ -1,7 +1,13 @@
-//! What a process has done so far, as proc(5) tells it: traced or not, in the same way.
+//! What a process and its descendants have done so far, as proc(5) tells it: traced or not, in the
+//! same way.
+//!
+//! Processes come and go in a window. One that was born in it counts from nothing. One that ended
+//! in it left its counters to the parent that waited for it (`cutime` and `cstime` of
+//! proc_pid_stat(5), and proc_pid_io(5)), with all it had done before the window: that is taken
+//! off. What a process did whose end nobody waited for, or whose parent ended first, is missing.
 
 use harness_sys::{Tid, process};
-use harness_tracer::attach::{Process, threads};
+use harness_tracer::attach::{Tree, is_gone, threads};
 use std::collections::HashMap;
 use std::fs::read_to_string;
 use std::time::{Duration, Instant};
@@ -10,11 +16,25 @@ use std::time::{Duration, Instant};
 const LOOKS: u32 = 4;
 const BETWEEN_LOOKS: Duration = Duration::from_millis(2);
 
-/// Cumulative counters of a process; differences belong to a window.
+/// A tick of proc_pid_stat(5): `USER_HZ` of x86 is 100 (asm-generic/param.h).
+const TICK_NS: u64 = 10_000_000;
+
+/// Cumulative counters; differences belong to a window.
 #[derive(Debug, Clone)]
 pub(super) struct Account {
     pub(super) at: Instant,
+    members: HashMap<Tid, Member>,
+}
+
+/// Of one process.
+#[derive(Debug, Clone, Default)]
+struct Member {
+    parent: Option<Tid>,
+    start_time: u64,
     cpu_ns: u64,
+    /// Of children that were waited for.
+    children_cpu_ns: u64,
+    /// Those of children that were waited for included; `None` where it cannot be read.
     read_write_calls: Option<u64>,
     /// Voluntary and involuntary context switches of each living thread: the
     /// kernel adds up those of ended ones only for the parent.
@@ -31,55 +51,126 @@ pub(super) struct Change {
 }
 
 impl Account {
-    /// `None` where the process has ended.
-    pub(super) fn read(process: Process) -> Option<Self> {
-        if !process.is_there() {
+    /// `None` where the first process has ended. What was there in an `earlier` account and lives is
+    /// read again, though its parent may have ended since.
+    pub(super) fn read(tree: Tree, earlier: Option<&Self>) -> Option<Self> {
+        if !tree.root.is_there() {
             return None;
         }
+        let at = Instant::now();
+        let root = Member::read(tree.root.id)?;
+        let mut members: HashMap<Tid, Member> = [(tree.root.id, root)].into();
+        for id in tree.processes() {
+            if !members.contains_key(&id) && !is_gone(id) {
+                members.extend(Member::read(id).map(|member| (id, member)));
+            }
+        }
+        for (&id, before) in earlier.into_iter().flat_map(|earlier| &earlier.members) {
+            if !members.contains_key(&id) && !is_gone(id) {
+                let member = Member::read(id);
+                let same = member.filter(|member| member.start_time == before.start_time);
+                members.extend(same.map(|member| (id, member)));
+            }
+        }
+        Some(Self { at, members })
+    }
+
+    /// Threads that were alive.
+    pub(super) fn threads(&self) -> usize {
+        let members = self.members.values();
+        members.map(|member| member.switches.len()).sum()
+    }
+
+    /// Processes that were alive.
+    pub(super) fn processes(&self) -> usize {
+        self.members.len()
+    }
+
+    pub(super) fn since(&self, earlier: &Self) -> Change {
+        let nothing = Member::default();
+        let before = |id: &Tid, now: &Member| {
+            let before = earlier.members.get(id);
+            before.filter(|before| before.start_time == now.start_time)
+        };
+        // What those that ended had done before, by the parent that may have waited for them.
+        let mut ended: HashMap<Tid, (u64, u64)> = HashMap::new();
+        for (id, member) in &earlier.members {
+            let lives = self.members.get(id);
+            if lives.is_some_and(|now| now.start_time == member.start_time) {
+                continue;
+            }
+            if let Some(parent) = member.parent {
+                let (cpu, calls) = ended.entry(parent).or_default();
+                *cpu += member.cpu_ns + member.children_cpu_ns;
+                *calls += member.read_write_calls.unwrap_or(0);
+            }
+        }
+        let mut change = Change {
+            cpu_ns: 0,
+            read_write_calls: Some(0),
+            voluntary: 0,
+            involuntary: 0,
+        };
+        for (id, now) in &self.members {
+            let before = before(id, now).unwrap_or(&nothing);
+            let (ended_cpu, ended_calls) = ended.get(id).copied().unwrap_or_default();
+            let children = now.children_cpu_ns.saturating_sub(before.children_cpu_ns);
+            change.cpu_ns += now.cpu_ns.saturating_sub(before.cpu_ns);
+            change.cpu_ns += children.saturating_sub(ended_cpu);
+            // New, it has nothing to be read before.
+            let calls_before = if before.start_time == now.start_time {
+                before.read_write_calls
+            } else {
+                Some(0)
+            };
+            let calls = now.read_write_calls.zip(calls_before);
+            let calls = calls.map(|(now, before)| now.saturating_sub(before));
+            change.read_write_calls = change
+                .read_write_calls
+                .zip(calls)
+                .map(|(sum, calls)| sum + calls.saturating_sub(ended_calls));
+            for (tid, now) in &now.switches {
+                let before = before.switches.get(tid).copied();
+                // A thread whose id another had before started from nothing.
+                let same = before.filter(|before| before.0 <= now.0 && before.1 <= now.1);
+                let before = same.unwrap_or_default();
+                change.voluntary += now.0 - before.0;
+                change.involuntary += now.1 - before.1;
+            }
+        }
+        change
+    }
+}
+
+impl Member {
+    /// `None` where it has ended.
+    fn read(id: Tid) -> Option<Self> {
         // Of a process in the middle of execve(2), whose first thread has no memory
         // any more, an ordinary user may not read it.
         let io = (0..LOOKS).find_map(|look| {
             if look > 0 {
                 std::thread::sleep(BETWEEN_LOOKS);
             }
-            read_to_string(format!("/proc/{}/io", process.id)).ok()
+            read_to_string(format!("/proc/{id}/io")).ok()
         });
-        let at = Instant::now();
-        let cpu = process::cpu_time(process.id).ok()?;
-        let switches = threads(process.id).into_iter().filter_map(|tid| {
-            let status = read_to_string(format!("/proc/{}/task/{tid}/status", process.id));
+        let cpu = process::cpu_time(id).ok()?;
+        let stat = read_to_string(format!("/proc/{id}/stat")).ok()?;
+        let fields: Vec<u64> = process::after_command(&stat)
+            .map(|field| field.parse().unwrap_or(0))
+            .collect();
+        let field = |number: usize| fields.get(number - 3).copied().unwrap_or(0);
+        let switches = threads(id).into_iter().filter_map(|tid| {
+            let status = read_to_string(format!("/proc/{id}/task/{tid}/status"));
             Some((tid, switches(&status.ok()?)?))
         });
         Some(Self {
-            at,
+            parent: i32::try_from(field(4)).ok().map(Tid),
+            start_time: field(22),
             cpu_ns: super::nanoseconds(cpu),
+            children_cpu_ns: (field(16) + field(17)).saturating_mul(TICK_NS),
             read_write_calls: io.and_then(|text| read_write_calls(&text)),
             switches: switches.collect(),
         })
-    }
-
-    /// Threads that were alive.
-    pub(super) fn threads(&self) -> usize {
-        self.switches.len()
-    }
-
-    pub(super) fn since(&self, earlier: &Self) -> Change {
-        let (mut voluntary, mut involuntary) = (0, 0);
-        for (tid, now) in &self.switches {
-            let before = earlier.switches.get(tid).copied();
-            // A thread whose id another had before started from nothing.
-            let same = before.filter(|before| before.0 <= now.0 && before.1 <= now.1);
-            let before = same.unwrap_or_default();
-            voluntary += now.0 - before.0;
-            involuntary += now.1 - before.1;
-        }
-        let calls = self.read_write_calls.zip(earlier.read_write_calls);
-        Change {
-            cpu_ns: self.cpu_ns.saturating_sub(earlier.cpu_ns),
-            read_write_calls: calls.map(|(now, before)| now.saturating_sub(before)),
-            voluntary,
-            involuntary,
-        }
     }
 }
 
@@ -102,15 +193,27 @@ fn value(text: &str, name: &str) -> Option<u64> {
 mod tests {
     use super::*;
 
-    fn account(calls: Option<u64>, threads: &[(i32, u64, u64)]) -> Account {
+    const FIRST: Tid = Tid(1);
+
+    fn member(calls: Option<u64>, threads: &[(i32, u64, u64)]) -> Member {
         let switches = threads
             .iter()
             .map(|&(tid, own, forced)| (Tid(tid), (own, forced)));
-        Account {
-            at: Instant::now(),
+        Member {
+            parent: Some(FIRST),
+            start_time: 100,
             cpu_ns: 10,
+            children_cpu_ns: 0,
             read_write_calls: calls,
             switches: switches.collect(),
+        }
+    }
+
+    fn account(members: &[(i32, Member)]) -> Account {
+        let members = members.iter().cloned();
+        Account {
+            at: Instant::now(),
+            members: members.map(|(id, member)| (Tid(id), member)).collect(),
         }
     }
 
@@ -125,11 +228,47 @@ mod tests {
     /// One thread goes on, one ended, one is new, and one has the id of another.
     #[test]
     fn a_change_is_that_of_the_threads_at_the_end() {
-        let before = account(Some(5), &[(1, 10, 1), (2, 50, 5), (4, 90, 9)]);
-        let after = account(Some(9), &[(1, 13, 1), (3, 4, 2), (4, 6, 1)]);
-        let change = after.since(&before);
+        let before = member(Some(5), &[(1, 10, 1), (2, 50, 5), (4, 90, 9)]);
+        let after = member(Some(9), &[(1, 13, 1), (3, 4, 2), (4, 6, 1)]);
+        let before = account(&[(1, before)]);
+        let change = account(&[(1, after)]).since(&before);
         assert_eq!((change.voluntary, change.involuntary), (3 + 4 + 6, 2 + 1));
         assert_eq!(change.read_write_calls, Some(4));
-        assert_eq!(account(None, &[]).since(&before).read_write_calls, None);
+        let unreadable = account(&[(1, member(None, &[]))]);
+        assert_eq!(unreadable.since(&before).read_write_calls, None);
+    }
+
+    /// A child goes on, one was born, one ended and was waited for, and one has the id of another.
+    #[test]
+    fn a_change_is_that_of_the_processes_in_the_window() {
+        let first = |calls, children_cpu_ns| Member {
+            children_cpu_ns,
+            ..member(Some(calls), &[])
+        };
+        let child = |start_time, cpu_ns, calls| Member {
+            start_time,
+            cpu_ns,
+            ..member(Some(calls), &[])
+        };
+        let before = account(&[
+            (1, first(1000, 0)),
+            (2, child(100, 50, 20)),
+            (3, child(100, 70, 30)),
+            (5, child(100, 1, 2)),
+        ]);
+        let after = account(&[
+            // The end of process 3 brought 90 ns and 34 calls, that of the former process 5 3 ns
+            // and 4 calls; one call is the first one's own.
+            (1, first(1000 + 34 + 4 + 1, 90 + 3)),
+            (2, child(100, 55, 26)),
+            (4, child(300, 8, 9)),
+            (5, child(300, 11, 12)),
+        ]);
+        let change = after.since(&before);
+        assert_eq!(change.cpu_ns, (90 - 70) + (3 - 1) + 5 + 8 + 11);
+        assert_eq!(
+            change.read_write_calls,
+            Some((34 - 30) + (4 - 2) + 1 + 6 + 9 + 12)
+        );
     }
 }

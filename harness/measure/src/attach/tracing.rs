@@ -9,11 +9,11 @@
 use super::interrupted;
 use crate::Error;
 use crate::isolated::Stops;
+use harness_mode::{Mode, Watcher};
 use harness_sys::signals::Termination;
 use harness_sys::{Tid, files, process, rusage};
 use harness_syscalls::{Table, TraceSet};
-use harness_tracer::Events;
-use harness_tracer::attach::{AttachError, Process, watch};
+use harness_tracer::attach::{AttachError, Process, Tree};
 use serde::{Deserialize, Serialize};
 use std::cell::Cell;
 use std::io::{BufRead, Read, Write};
@@ -32,16 +32,21 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// What to attach to.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Spec {
+    mode: String,
     pid: i32,
     start_time: u64,
+    /// The harness, which may descend from that process.
+    harness: i32,
     trace: String,
 }
 
 impl Spec {
-    pub(super) fn new(process: Process, trace: &str) -> Self {
+    pub(super) fn new(mode: &str, tree: Tree, trace: &str) -> Self {
         Self {
-            pid: process.id.0,
-            start_time: process.start_time,
+            mode: mode.to_owned(),
+            pid: tree.root.id.0,
+            start_time: tree.root.start_time,
+            harness: tree.without.0,
             trace: trace.to_owned(),
         }
     }
@@ -66,6 +71,8 @@ pub(super) struct Done {
     pub(super) attaching_ns: u64,
     pub(super) detaching_ns: u64,
     pub(super) unstopped: u32,
+    pub(super) processes: u32,
+    pub(super) left_alone: Vec<String>,
     pub(super) stops: Stops,
     pub(super) syscalls: u64,
     pub(super) traced_events: u64,
@@ -255,21 +262,28 @@ fn say(message: &Message) {
 }
 
 fn trace(spec: &Spec) -> Message {
+    let failed = |why| Message::Failed { gone: false, why };
     let set = match TraceSet::parse(&spec.trace, Table::current()) {
         Ok(set) => set,
-        Err(error) => {
-            return Message::Failed {
-                gone: false,
-                why: error.to_string(),
-            };
+        Err(error) => return failed(error.to_string()),
+    };
+    let mode = harness_mode::find(&spec.mode, None);
+    let watcher = match mode.map(Mode::watcher) {
+        Some(Ok(Watcher::By(watcher))) => watcher,
+        Some(Err(why)) => return failed(format!("mode {} cannot attach: {why}", spec.mode)),
+        Some(Ok(Watcher::Nobody)) | None => {
+            return failed(format!("mode {} watches nothing", spec.mode));
         }
     };
-    let process = Process {
-        id: Tid(spec.pid),
-        start_time: spec.start_time,
+    let tree = Tree {
+        root: Process {
+            id: Tid(spec.pid),
+            start_time: spec.start_time,
+        },
+        without: Tid(spec.harness),
     };
     let (first, last) = (Cell::new(Duration::ZERO), Cell::new(Duration::ZERO));
-    let attached = || {
+    let mut attached = || {
         first.set(rusage::thread_time());
         say(&Message::Attached);
     };
@@ -278,13 +292,15 @@ fn trace(spec: &Spec) -> Message {
         last.set(rusage::thread_time());
         over
     };
-    match watch(process, Events::InSet(&set), attached, finished) {
+    match watcher.watch(tree, &set, &mut attached, &finished) {
         Ok(window) => Message::Done(Done {
             ended: window.ended,
             counted_ns: super::nanoseconds(window.wall),
             attaching_ns: super::nanoseconds(window.attaching),
             detaching_ns: super::nanoseconds(window.detaching),
             unstopped: u32::try_from(window.unstopped).unwrap_or(u32::MAX),
+            processes: u32::try_from(window.processes).unwrap_or(u32::MAX),
+            left_alone: window.left_alone.iter().map(ToString::to_string).collect(),
             stops: Stops::of(&window.counts.stops),
             syscalls: window.counts.calls_seen,
             traced_events: window.counts.traced_events,

@@ -49,7 +49,7 @@ fn write(source: &Source) -> Written {
     let benchmarks: BTreeMap<_, _> = (source.entries.iter())
         .map(|entry| {
             (
-                format!("{}/{}", entry.row.workload, entry.row.mode),
+                format!("{}/{}", entry.label(), entry.row.mode),
                 measures(entry),
             )
         })

@@ -9,10 +9,13 @@ mod github_action_benchmark;
 mod gobench;
 mod hyperfine;
 
-use crate::caption::state_text;
+use crate::caption::{command_text, state_text};
 use crate::summary::{Group, UNTRACED, summarise};
 use crate::tables::printable;
 use harness_record::{Record, ResultRow, Sample, WorkloadPlan, in_json};
+
+/// What the plan calls a command of the user's.
+const COMMAND: &str = "command";
 
 /// Every format, in the order they are listed.
 pub const EXPORT_FORMATS: &[ExportFormat] = &[
@@ -132,7 +135,16 @@ impl Entry<'_> {
 
     /// What it is called wherever a name is free text.
     fn name(&self) -> String {
-        format!("{} under {}", self.row.workload, self.row.mode)
+        format!("{} under {}", self.label(), self.row.mode)
+    }
+
+    /// The workload's name; of a command the command line, as other tools have it.
+    fn label(&self) -> String {
+        if self.row.workload == COMMAND && !self.workload.command.is_empty() {
+            command_text(&self.workload.command)
+        } else {
+            self.row.workload.clone()
+        }
     }
 
     fn is_untraced(&self) -> bool {

@@ -91,6 +91,7 @@ pub(crate) fn plan(workloads: Vec<WorkloadPlan>, modes: &[Mode], runs: u32) -> P
         warmup: 1,
         max_pressure: None,
         ignore_failure: false,
+        accept_variation: false,
         workloads,
         modes: modes
             .iter()

@@ -1,0 +1,135 @@
+//! A running process in words, and what its windows showed beside numbers.
+
+use crate::counted;
+use harness_record::{AttachedProcess, Window};
+use harness_sys::{Tid, process};
+use harness_tracer::attach::{Tree, threads};
+use std::fs::{File, read};
+use std::os::unix::fs::FileExt;
+
+/// The first process of a tree as it is now.
+pub(super) fn describe(tree: Tree) -> AttachedProcess {
+    let id = tree.root.id;
+    let read = |file| read(format!("/proc/{id}/{file}")).unwrap_or_default();
+    let descendants = tree.processes().len() - 1;
+    AttachedProcess {
+        pid: id.0,
+        name: text(read("comm").trim_ascii_end()),
+        command: words(&read("cmdline"), argument_count(id)),
+        threads: u32::try_from(threads(id).len()).unwrap_or(u32::MAX),
+        descendants: u32::try_from(descendants).unwrap_or(u32::MAX),
+    }
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// The command line of proc_pid_cmdline(5). A title that setproctitle(3) wrote over it leaves NULs
+/// behind itself, which are no empty arguments: those of a program that was executed with `arguments`
+/// of them are as many as there are.
+fn words(command: &[u8], arguments: Option<u32>) -> Vec<String> {
+    // One more piece than ends.
+    let ends = command.split(|&byte| byte == 0).count() - 1;
+    let is_untouched =
+        command.ends_with(b"\0") && arguments.is_some_and(|count| count as usize == ends);
+    let command = if is_untouched {
+        command.strip_suffix(b"\0").unwrap_or(command)
+    } else {
+        let end = command.iter().rposition(|&byte| byte != 0);
+        end.map_or(&command[..0], |end| &command[..=end])
+    };
+    if command.is_empty() && !is_untouched {
+        return Vec::new();
+    }
+    command.split(|&byte| byte == 0).map(text).collect()
+}
+
+/// With how many arguments a process was executed: the kernel puts their number at the bottom of its
+/// stack (`create_elf_tables` in fs/binfmt_elf.c; `startstack` of proc_pid_stat(5)). `None` where
+/// that cannot be read.
+fn argument_count(id: Tid) -> Option<u32> {
+    let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
+    // The field numbered 28, of those from 3 on.
+    let stack: u64 = process::after_command(&stat).nth(25)?.parse().ok()?;
+    let mut count = [0; 4];
+    let memory = File::open(format!("/proc/{id}/mem")).ok()?;
+    // A word of 8 or 4 bytes, the lowest first.
+    memory.read_exact_at(&mut count, stack).ok()?;
+    Some(u32::from_le_bytes(count))
+}
+
+/// What the windows showed that a reader must know.
+pub(super) fn observations(windows: &[Window]) -> Vec<String> {
+    let mut observations = Vec::new();
+    let tracers = || windows.iter().filter_map(|window| window.tracer.as_ref());
+    let mut alone: Vec<&String> = tracers().flat_map(|tracer| &tracer.left_alone).collect();
+    alone.sort_unstable();
+    alone.dedup();
+    if let Some(why) = alone.first() {
+        observations.push(format!(
+            "{} of it did not get traced, the first: {why}; what it does is in the rates, and in none of what the \
+             tracer counts",
+            counted(alone.len() as u64, "descendant"),
+        ));
+    }
+    let slow: Vec<u32> = tracers()
+        .map(|tracer| tracer.unstopped)
+        .filter(|&unstopped| unstopped > 0)
+        .collect();
+    if let Some(most) = slow.iter().max() {
+        observations.push(format!(
+            "up to {} did not stop within 2 s in {}, in calls that nothing interrupts: such a thread's calls are \
+             missing until it came out of that, and the kernel detached it at the end of the tracer",
+            counted((*most).into(), "thread"),
+            counted(slow.len() as u64, "window"),
+        ));
+    }
+    if windows
+        .iter()
+        .any(|window| window.read_write_calls.is_none())
+    {
+        observations.push(
+            "/proc/PID/io cannot be read, so the calls that read or write are not known: it needs \
+             CONFIG_TASK_IO_ACCOUNTING and leave to trace the process, which an ordinary user has not while its first \
+             thread has ended"
+                .to_owned(),
+        );
+    }
+    observations
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_title_is_told_from_empty_arguments() {
+        for (command, arguments, expected) in [
+            (&b"sleep\x0020\0"[..], Some(2), &["sleep", "20"][..]),
+            (b"prog\0\0\0", Some(3), &["prog", "", ""]),
+            (b"\0", Some(1), &[""]),
+            (b"title\0\0\0\0\0\0\0", Some(2), &["title"]),
+            (
+                b"nginx: master process",
+                Some(3),
+                &["nginx: master process"],
+            ),
+            (b"title\0\0", None, &["title"]),
+            (b"\0\0\0", Some(1), &[]),
+            (b"", Some(1), &[]),
+            (b"", None, &[]),
+        ] {
+            let said = words(command, arguments);
+            assert_eq!(said, expected, "{}", text(command));
+        }
+    }
+
+    /// Of the test itself.
+    #[test]
+    fn the_arguments_of_a_process_are_counted() {
+        let own = std::env::args_os().count();
+        let count = argument_count(process::own()).expect("it can be read");
+        assert_eq!(count as usize, own);
+    }
+}
