@@ -11,7 +11,7 @@ use std::path::Path;
 
 /// Check whether two filters decide every call alike; a counterexample and exit code 1 if not
 ///
-/// Each side is FILE (bytes or assembler text, as for show), COMPILER:SET, or set:SET for the trace
+/// Each side is FILE (bytes or text, as --file of show takes it), COMPILER:SET, or set:SET for the trace
 /// set itself, without any compiler. A file whose name looks like these is written with ./ before
 /// it. Tried are every number of every ABI, numbers next to a constant of the programs or a power of
 /// two, under these architectures and two foreign ones, and from each of these on every call at which
