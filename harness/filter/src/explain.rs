@@ -26,6 +26,8 @@ pub struct Explanation {
     pub conditional: bool,
     /// Whether the kernel runs the program at all.
     pub cache: Cache,
+    /// Whether newer kernels run no filter for the call, whatever the program says.
+    pub exempt: Option<Exempt>,
 }
 
 impl Explanation {
@@ -50,6 +52,37 @@ pub enum Cache {
     },
     /// The kernel's bitmap has no bit for such a number: x32, or beyond the table.
     Outside,
+}
+
+/// A call that the kernel runs no filter for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Exempt {
+    /// Its name; it may be in no table.
+    pub name: &'static str,
+    /// Since which Linux.
+    pub since: &'static str,
+}
+
+/// `uretprobe skips filters since 6.14`.
+impl fmt::Display for Exempt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { name, since } = self;
+        write!(f, "{name} skips filters since {since}")
+    }
+}
+
+impl Exempt {
+    /// `seccomp_uprobe_exception`, `kernel/seccomp.c`: calls that the kernel puts into programs that are probed, which a
+    /// filter that does not know them would kill. 335 is exempt since commit cf6cb56ef244 (6.14, and stable releases of
+    /// 6.12 and 6.13), 336 since it exists (56101b69c919 and 89d1d8434d24, 6.18).
+    const fn of(abi: Abi, nr: u32) -> Option<Self> {
+        let (name, since) = match (abi, nr) {
+            (Abi::X86_64, 335) => ("uretprobe", "6.14"),
+            (Abi::X86_64, 336) => ("uprobe", "6.18"),
+            _ => return None,
+        };
+        Some(Self { name, since })
+    }
 }
 
 /// `cached`, or why not.
@@ -96,6 +129,7 @@ pub fn explain_call(program: &Program, table: &Table, abi: Abi, nr: u32) -> Expl
         executed: outcome.executed,
         conditional: outcome.conditional,
         cache,
+        exempt: Exempt::of(abi, nr),
     }
 }
 
@@ -160,6 +194,15 @@ mod tests {
         assert_eq!(of(Abi::I386, 42).cache, Cache::Cached);
         assert_eq!(of(Abi::X32, 42).cache, Cache::Outside);
         assert_eq!(of(Abi::X86_64, 472).cache, Cache::Outside);
+        for (abi, nr, exempt) in [
+            (Abi::X86_64, 334, false),
+            (Abi::X86_64, 335, true),
+            (Abi::X86_64, 336, true),
+            (Abi::I386, 335, false),
+            (Abi::X32, 335, false),
+        ] {
+            assert_eq!(of(abi, nr).exempt.is_some(), exempt, "{abi} {nr}");
+        }
     }
 
     #[test]

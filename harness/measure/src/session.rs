@@ -222,13 +222,16 @@ fn filters(
                 source,
             })?;
             if let Some(filter) = filter {
+                let cacheable = filter.cacheable();
                 filters.push(harness_record::FilterPlan {
                     workload: subject.plan.name.clone(),
                     mode: mode.name().to_owned(),
                     filter: FilterSummary {
                         compiler: filter.origin.to_owned(),
                         instructions: u32::try_from(filter.program.len()).unwrap_or(u32::MAX),
-                        cacheable: filter.cacheable(),
+                        cacheable: cacheable.is_all(),
+                        allowed_calls: Some(cacheable.allowed),
+                        cached_calls: Some(cacheable.cached),
                     },
                 });
             }

@@ -113,6 +113,8 @@ fn result_row() -> ResultRow {
             compiler: "linear".into(),
             instructions: 36,
             cacheable: true,
+            allowed_calls: Some(371),
+            cached_calls: Some(371),
         }),
     }
 }
@@ -154,6 +156,7 @@ fn record(seed: u64, state: State, words: Vec<String>) -> Record {
             cap_sys_admin: true,
             seccomp_stop_order: None,
             call_source: None,
+            seccomp_cache: Some(true),
             load_average: Some(0.1),
         },
         plan: Plan {
