@@ -262,7 +262,10 @@ fn a_file_is_explained_for_its_machine() {
         let output = harness.output(&asked);
         let csv = text(&output.stdout);
         let mut calls = csv.lines().skip(1);
-        assert!(calls.all(|line| line.starts_with("aarch64,")), "{csv}");
+        assert!(
+            calls.all(|line| line.starts_with("aarch64,") || line.starts_with("arm,")),
+            "{csv}"
+        );
         assert_eq!(text(&output.stderr), "");
     }
 }
@@ -538,4 +541,39 @@ fn a_program_of_too_many_ways_is_explained_as_far_as_it_can_be() {
         table.contains("more cases apart than can be tried"),
         "{table}"
     );
+}
+
+/// Two filters of an arm64 machine that differ for its 32-bit programs alone, and one for a machine without a table.
+#[test]
+fn programs_for_other_machines_are_named_for_what_they_are() {
+    let harness = Harness::new();
+    for (file, nr) in [("a", 3), ("b", 21)] {
+        let text = format!(
+            "ld [4]\njeq #0xc00000b7, ok\njne #0x40000028, no\nld [0]\njeq #{nr}, ok, no\nno: ret #0x50001\nok: ret #0x7fff0000\n"
+        );
+        harness.write(file, text.as_bytes());
+    }
+    let output = harness.output(&["filter", "check", "a", "b"]);
+    let expected = "different: arm number 3 (read)\n  a  ALLOW\n  b  ERRNO(1)\n";
+    assert_eq!(text(&output.stdout), expected);
+    let csv = text(&harness.stdout(&["filter", "explain", "--file", "b", "--format", "csv"]));
+    assert!(
+        csv.contains("\narm,21,mount,ALLOW,6,false,true,,ALLOW,true\n"),
+        "{csv}"
+    );
+    assert!(csv.contains("\naarch64,63,read,ALLOW,3,"), "{csv}");
+    harness.write(
+        "riscv",
+        b"ld [4]\njne #0xc00000f3, no\nret #0x7fff0000\nno: ret #0\n",
+    );
+    let words = ["filter", "explain", "--file", "riscv"];
+    let output = harness.output(&words);
+    common::one_clear_line(&output, FAIL, &words, &["riscv is for riscv64", "no table"]);
+    let listing = text(&harness.stdout(&["filter", "show", "--file", "riscv"]));
+    assert!(listing.contains("/* riscv64 */"), "{listing}");
+    let output = harness.output(&["filter", "show", "--trace", "open", "--arch", "aarch64"]);
+    let said = text(&output.stderr);
+    let expected = "harness: trace set 'open': 'open' is no call of a machine of aarch64 and traces nothing there\n";
+    assert_eq!(said, expected);
+    assert_eq!(output.status.code(), Some(0));
 }

@@ -1,10 +1,11 @@
 //! `harness filter chart`: how long programs are and how much of them a call executes.
 
-use super::input::{compiler_names, find_compiler};
+use super::input::{compiler_names, find_compiler, say_absent};
 use super::options::{Compilation, Numbers};
 use super::output::{self, Cells};
 use crate::cmd::{Exit, Usage, print};
 use harness_filter::{ChartError, ChartRow, TALK_SETS};
+use harness_syscalls::TraceSet;
 
 /// Chart filters over trace sets and compilers: length, instructions executed, cached calls
 ///
@@ -82,6 +83,11 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
         ChartError::Set(error) => anyhow::Error::new(Usage(error.to_string())),
         error => error.into(),
     })?;
+    for text in sets {
+        if let Ok(set) = TraceSet::parse(text, table) {
+            say_absent(&set, options.arch);
+        }
+    }
     let text = match args.format {
         Format::Table => listed(&rows).aligned(),
         Format::Csv => cells(&rows, |mean| mean.to_string()).csv(),

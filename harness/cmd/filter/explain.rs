@@ -7,7 +7,7 @@ use crate::cmd::{Exit, Usage, complain, print};
 use harness_cbpf::{Action, Obstacle, Program};
 use harness_filter::{Budget, Cache, Explanation, Undecided};
 use harness_report::counted;
-use harness_syscalls::{Abi, Arch, TraceSet};
+use harness_syscalls::{Abi, Arch, TraceSet, architecture_name};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
@@ -51,9 +51,11 @@ enum Format {
 pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
     let table = args.numbers.table()?;
     let named = args.source.program(&args.numbers)?;
-    let arch = args.numbers.arch_asked();
-    let arch = arch.unwrap_or_else(|| machine(&named, args.numbers.arch()));
-    if !arch.abis().iter().any(|&abi| args.abi.has(abi)) {
+    let arch = match args.numbers.arch_asked() {
+        Some(arch) => arch,
+        None => machine(&named, args.numbers.arch())?,
+    };
+    if !arch.runs().iter().any(|&abi| args.abi.has(abi)) {
         let name = arch.native_abi();
         let text = format!("a machine of {name} has no such ABI as --abi names: see --arch");
         return Err(Usage(text).into());
@@ -90,10 +92,29 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
 }
 
 /// The machine that a program is for by its tests; what is assumed where they do not tell, it says on standard error.
-fn machine(named: &Named, otherwise: Arch) -> Arch {
+///
+/// # Errors
+/// It tests for machines alone that no table here is of.
+fn machine(named: &Named, otherwise: Arch) -> anyhow::Result<Arch> {
     let machines = harness_filter::machines(&named.program);
+    let mut others: Vec<&str> = harness_filter::architectures(&named.program)
+        .into_iter()
+        .filter_map(architecture_name)
+        .collect();
+    others.dedup();
+    let (name, others) = (&named.name, (!others.is_empty()).then(|| others.join(", ")));
+    match (&machines[..], others) {
+        ([], Some(others)) => anyhow::bail!(
+            "{name} is for {others}, and there is no table of its system calls here: 'harness filter show' \
+             shows the program, --arch explains what it does on another machine"
+        ),
+        (_, Some(others)) => complain(&format!(
+            "{name} has a part for {others}, which is left out: there is no table of its system calls here"
+        )),
+        _ => {}
+    }
     if let [only] = machines[..] {
-        return only;
+        return Ok(only);
     }
     let tested = if machines.is_empty() {
         "no architecture that is known here"
@@ -107,7 +128,7 @@ fn machine(named: &Named, otherwise: Arch) -> Arch {
             named.name
         ));
     }
-    otherwise
+    Ok(otherwise)
 }
 
 fn action(call: &Explanation) -> String {

@@ -1,12 +1,12 @@
 //! Where a program comes from: a compiler or a file.
 
 use super::options::{Compilation, Numbers};
-use crate::cmd::Usage;
+use crate::cmd::{Usage, complain};
 use anyhow::Context;
 use clap::builder::PossibleValuesParser;
 use harness_cbpf::{Foreign, Program, ReadError};
 use harness_filter::{Compiler, Options, as_table};
-use harness_syscalls::ParseError;
+use harness_syscalls::{Arch, ParseError, TraceSet};
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -83,6 +83,13 @@ pub(super) fn parsed<T>(set: Result<T, ParseError>) -> anyhow::Result<T> {
     set.map_err(|error| Usage(error.to_string()).into())
 }
 
+/// Says on standard error what of a set the machine does not have.
+pub(super) fn say_absent(set: &TraceSet, arch: Arch) {
+    if let Some(line) = set.absent_from(arch) {
+        complain(&line);
+    }
+}
+
 /// The program of a compiler for a set; for the table of a strace as that strace makes it.
 pub(super) fn compile(
     compiler: &dyn Compiler,
@@ -91,6 +98,7 @@ pub(super) fn compile(
     options: &Options,
 ) -> anyhow::Result<Program> {
     let (set, options) = parsed(as_table(set, numbers.table()?, options))?;
+    say_absent(&set, options.arch);
     Ok(compiler.compile(&set, &options)?)
 }
 

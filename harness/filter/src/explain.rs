@@ -96,12 +96,12 @@ impl fmt::Display for Cache {
     }
 }
 
-/// Explains every number of `table`, and the first beyond it, in every ABI of `arch`.
+/// Explains every number of `table`, and the first beyond it, in every ABI of the programs that `arch` runs.
 ///
 /// The kernel's own table may be longer or shorter than `table`: a number is reported as cached if the kernel knows it.
 #[must_use]
 pub fn explain(program: &Program, table: &Table, arch: Arch) -> Vec<Explanation> {
-    let native_first = arch.abis().iter().rev();
+    let native_first = arch.runs().iter().rev();
     native_first
         .flat_map(|&abi| (0..=table.size(abi)).map(move |nr| (abi, nr)))
         .map(|(abi, nr)| explain_call(program, table, abi, nr))
@@ -237,7 +237,7 @@ mod tests {
             unique.sort_unstable();
             unique.dedup();
             assert_eq!(unique.len(), found.len());
-            let expected: u32 = arch.abis().iter().map(|&abi| table.size(abi) + 1).sum();
+            let expected: u32 = arch.runs().iter().map(|&abi| table.size(abi) + 1).sum();
             assert_eq!(found.len(), expected as usize);
             assert_eq!(found[0], (arch.native_abi(), 0));
         }

@@ -12,7 +12,8 @@ use harness_record::{
 use harness_stats::random::Rng;
 use harness_sys::signals::Termination;
 use harness_sys::{affinity, process};
-use harness_syscalls::{Table, TraceSet};
+use harness_syscalls::{Arch, Table, TraceSet};
+use std::collections::BTreeSet;
 
 /// A measurement that can be taken: everything that can be checked before the
 /// first run has been.
@@ -79,7 +80,8 @@ impl Session {
             ));
         }
         let filters = filters(&subjects, &available, request.filter.as_ref())?;
-        let warnings = warnings(&subjects, &available, allowed.len());
+        let mut warnings = warnings(&subjects, &available, allowed.len());
+        warnings.extend(absent_calls(&subjects));
         let plan = Plan {
             seed: request.seed,
             runs: request.runs,
@@ -238,6 +240,15 @@ fn filters(
         }
     }
     Ok(filters)
+}
+
+/// What the trace sets name that this machine does not have, once a set.
+fn absent_calls(subjects: &[Subject]) -> BTreeSet<String> {
+    let sets = subjects
+        .iter()
+        .filter_map(|subject| TraceSet::parse(&subject.plan.trace, Table::current()).ok());
+    sets.filter_map(|set| set.absent_from(Arch::NATIVE))
+        .collect()
 }
 
 fn warnings(subjects: &[Subject], modes: &[&str], processors: usize) -> Vec<String> {
