@@ -544,4 +544,11 @@ fn the_record_holds_what_was_asked_for() {
         row(&record, "getppid", "seccomp-bitmap")["filter"]["cacheable"],
         false
     );
+    // All but the one call of the set are allowed; of a bitmap's the kernel caches none.
+    for (mode, cached) in [("seccomp-linear", 383), ("seccomp-bitmap", 0)] {
+        let filter = &row(&record, "getppid", mode)["filter"];
+        assert_eq!(filter["allowed_calls"], 383, "{filter}");
+        assert_eq!(filter["cached_calls"], cached, "{filter}");
+    }
+    assert!(record["environment"]["seccomp_cache"].is_boolean());
 }

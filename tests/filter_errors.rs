@@ -14,7 +14,7 @@ fn input_that_is_no_filter_is_an_error_with_its_place() {
     let far = "jeq #1, end\n".to_owned() + &"ld [0]\n".repeat(256) + "end: ret #0\n";
     let mut unknown = b"\x20\0\0\0\x04\0\0\0".to_vec();
     unknown.extend(b"\xff\x7f\0\0\0\0\0\0");
-    let files: [(&str, &[u8], &[&str]); 24] = [
+    let files: [(&str, &[u8], &[&str]); 29] = [
         (
             "odd.raw",
             b"\x06\0\0\0\0\0\xff\x7f\x06\0\0",
@@ -95,6 +95,31 @@ fn input_that_is_no_filter_is_an_error_with_its_place() {
         ("far.txt", far.as_bytes(), &["line 1", "255", "ja"]),
         ("long.txt", long.as_bytes(), &["4096", "4097"]),
         ("binary", &[0xff; 16], &["instruction 0", "opcode"]),
+        (
+            "docker.json",
+            b"{\n  \"defaultAction\": \"SCMP_ACT_ERRNO\",\n  \"syscalls\": []\n}\n",
+            &["a seccomp profile in JSON", "filter dump --pid"],
+        ),
+        (
+            "hex.txt",
+            b"20000000040000000600000000000000\n",
+            &["bytes in hexadecimal", "xxd -r -p"],
+        ),
+        (
+            "base64.txt",
+            b"IAAAAAQAAAAGAAAAAAAAAA==\n",
+            &["this is base64", "base64 -d"],
+        ),
+        (
+            "program",
+            b"\x7fELF\x02\x01\x01\0",
+            &["an ELF file", "filter dump --pid"],
+        ),
+        (
+            "filter.pfc",
+            b"#\n# pseudo filter code start\n#\nif ($arch == 3221225534)\n",
+            &["pseudo filter code", "seccomp_export_bpf"],
+        ),
     ];
     for (file, contents, parts) in files {
         harness.write(file, contents);

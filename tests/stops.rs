@@ -293,7 +293,8 @@ fn harness_without_vdso(directory: &Path) -> Option<(PathBuf, tempfile::TempPath
     match compiled {
         Ok(status) => assert!(status.success()),
         Err(error) => {
-            common::skipped(&format!("a clock that is a system call: cc: {error}"));
+            let what = format!("a clock that is a system call: cc: {error}");
+            harness_testing::skip(harness_testing::Missing::Tool, &what);
             return None;
         }
     }

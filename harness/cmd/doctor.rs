@@ -78,6 +78,16 @@ fn machine(here: &Environment) -> Vec<(&'static str, String)> {
         ),
         ("seccomp-stop order", known(here.seccomp_stop_order.clone())),
         ("calls read from", known(here.call_source.clone())),
+        ("seccomp cache", {
+            let cache = here.caches_filters().map(|cache| {
+                if cache {
+                    "allowed calls of cacheable filters are cached"
+                } else {
+                    "none: filters are run for every call (5.11 and later cache what they allow)"
+                }
+            });
+            known(cache.map(str::to_owned))
+        }),
         (
             "BPF JIT",
             known(

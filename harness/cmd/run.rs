@@ -34,8 +34,8 @@ pub(super) struct Args {
     /// [default: connect; for a microbenchmark the call it makes]
     #[arg(long, value_name = "SET", allow_hyphen_values = true)]
     trace: Option<String>,
-    /// A seccomp program of your own, as mode seccomp-file: struct sock_filter bytes or assembler
-    /// text. Each SECCOMP_RET_TRACE of it is a traced event; --trace is not applied to it
+    /// A seccomp program of your own, as mode seccomp-file: bytes or text, as `harness filter show
+    /// --file` takes it. Each SECCOMP_RET_TRACE of it is a traced event; --trace is not applied to it
     #[arg(long, value_name = "FILE")]
     filter: Option<PathBuf>,
     /// Counted runs of each workload under each mode; 6 is the least that gives a 95 % interval

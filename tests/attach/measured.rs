@@ -1,26 +1,49 @@
 //! What is measured: always beside a control, with all descendants, by a counter of the user's.
 
-use crate::common::{FAIL, Harness, one_clear_line, skipped, text};
+use crate::common::{FAIL, Harness, one_clear_line, text, wait_until};
 use crate::{attach, report, tracer, windows};
+use harness_sys::process::after_command;
+use harness_testing::installed;
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
-use std::thread::sleep;
-use std::time::Duration;
 
 /// A process that does nothing, until it is dropped with its group.
 struct Idle(std::process::Child);
 
 impl Idle {
-    fn start(script: &str) -> Self {
+    /// Returns once the group is as `ready` wants it, which is told the ids of its processes.
+    fn start(script: &str, ready: impl Fn(&[u32]) -> bool) -> Self {
         let child = Command::new("sh")
             .args(["-c", script])
             .process_group(0)
             .stdout(Stdio::null())
             .spawn();
-        // Its children are there soon.
-        sleep(Duration::from_millis(300));
-        Self(child.expect("sh"))
+        let idle = Self(child.expect("sh"));
+        wait_until(script, || ready(&idle.group()));
+        idle
     }
+
+    /// A single process that sleeps.
+    fn sleeping() -> Self {
+        Self::start("exec sleep 600", |group| is_called(group[0], "sleep"))
+    }
+
+    fn group(&self) -> Vec<u32> {
+        let entries = std::fs::read_dir("/proc").expect("/proc");
+        let processes = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+        let group = self.0.id().to_string();
+        let is_of_group = |process: &u32| {
+            let stat = std::fs::read_to_string(format!("/proc/{process}/stat"));
+            // state, parent, process group
+            stat.is_ok_and(|stat| after_command(&stat).nth(2) == Some(&group))
+        };
+        processes.filter(is_of_group).collect()
+    }
+}
+
+fn is_called(process: u32, name: &str) -> bool {
+    let comm = std::fs::read_to_string(format!("/proc/{process}/comm"));
+    comm.is_ok_and(|comm| comm.trim_end() == name)
 }
 
 impl Drop for Idle {
@@ -33,7 +56,7 @@ impl Drop for Idle {
 
 #[test]
 fn one_mode_has_a_control_all_the_same() {
-    let idle = Idle::start("exec sleep 600");
+    let idle = Idle::sleeping();
     let harness = Harness::new();
     let words = ["--modes", "ptrace", "--for", "0.05", "--runs", "2"];
     let output = attach(&harness, idle.0.id(), &words)
@@ -59,7 +82,9 @@ fn one_mode_has_a_control_all_the_same() {
 #[test]
 fn descendants_are_watched() {
     let work = "while :; do read -r line </proc/self/stat; done";
-    let idle = Idle::start(&format!("sh -c '({work}) & wait' & wait"));
+    let idle = Idle::start(&format!("sh -c '({work}) & wait' & wait"), |group| {
+        group.len() == 3
+    });
     let harness = Harness::new();
     let words = ["--for", "0.3", "--runs", "2", "--trace", "read"];
     let output = attach(&harness, idle.0.id(), &words)
@@ -94,7 +119,10 @@ fn descendants_are_watched() {
 /// Children that come and go all the time, while it is attached to again and again.
 #[test]
 fn children_may_come_and_go() {
-    let idle = Idle::start("while :; do /bin/true; (/bin/true & /bin/true; wait); done");
+    let idle = Idle::start(
+        "while :; do /bin/true; (/bin/true & /bin/true; wait); done",
+        |group| group.len() > 1,
+    );
     let harness = Harness::new();
     let words = ["--for", "0.02", "--runs", "20"];
     let output = attach(&harness, idle.0.id(), &words)
@@ -112,15 +140,13 @@ fn children_may_come_and_go() {
 /// One with a tracer of its own is left alone, and said.
 #[test]
 fn a_descendant_with_another_tracer_is_left_alone() {
-    let strace = Command::new("strace")
-        .arg("-V")
-        .stdout(Stdio::null())
-        .status();
-    if strace.is_err() {
-        return skipped("a descendant with another tracer: strace is not installed");
+    if !installed("strace", "a descendant with another tracer") {
+        return;
     }
-    let idle = Idle::start("strace -qq -o /dev/null sleep 600 & wait");
-    sleep(Duration::from_millis(300));
+    let idle = Idle::start("strace -qq -o /dev/null sleep 600 & wait", |group| {
+        let traced = |&process: &u32| is_called(process, "sleep") && tracer(process) != 0;
+        group.iter().any(traced)
+    });
     let harness = Harness::new();
     let words = ["--for", "0.05", "--runs", "2"];
     let output = attach(&harness, idle.0.id(), &words)
@@ -138,7 +164,10 @@ fn a_descendant_with_another_tracer_is_left_alone() {
 fn a_counter_of_the_users_is_read_in_every_window() {
     let harness = Harness::new();
     let file = harness.directory().join("counter");
-    let idle = Idle::start(&format!("while :; do echo >>{}; done", file.display()));
+    let idle = Idle::start(
+        &format!("while :; do echo >>{}; done", file.display()),
+        |_| file.exists(),
+    );
     let words = [
         "--for",
         "0.1",
@@ -165,7 +194,7 @@ fn a_counter_of_the_users_is_read_in_every_window() {
     }
     drop(idle);
 
-    let idle = Idle::start("exec sleep 600");
+    let idle = Idle::sleeping();
     for (command, parts) in [
         ("echo 1 request", &["1 request", "no number"][..]),
         ("true", &["printed nothing"]),
@@ -210,15 +239,19 @@ start,end=int(l[45]),int(l[46])
 ctypes.memset(start,0,end-start)
 ctypes.memmove(start,b'title',5)
 time.sleep(600)";
+    if !installed("python3", "a process with a title") {
+        return;
+    }
     let child = Command::new("python3")
         .args(["-c", SCRIPT])
         .process_group(0)
-        .spawn();
-    let Ok(child) = child else {
-        return skipped("a process with a title: python3 is not installed");
-    };
+        .spawn()
+        .expect("python3");
     let titled = Idle(child);
-    sleep(Duration::from_millis(700));
+    let title = format!("/proc/{}/cmdline", titled.0.id());
+    wait_until("a title", || {
+        std::fs::read(&title).is_ok_and(|words| words.starts_with(b"title\0"))
+    });
     let empty = Idle(
         Command::new("sh")
             .args(["-c", "sleep 600; :", "", ""])

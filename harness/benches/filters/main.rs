@@ -20,7 +20,7 @@ mod singly;
 mod tables;
 
 use contender::{Contender, contenders};
-use harness_cbpf::{Cacheable, Program, cacheable};
+use harness_cbpf::{Program, cacheable};
 use harness_filter::{Profile, TALK_SETS, cost};
 use harness_stats::random::Rng;
 use harness_stats::{hodges_lehmann, median};
@@ -128,7 +128,7 @@ impl Subject {
         let row = |case: &Case| {
             let table = Table::current();
             let (mean, worst) = cost(&case.program, table, Arch::X86, Some(profile));
-            let numbers = 0..table.size(Abi::X86_64);
+            let numbers = table.calls(Abi::X86_64).map(|call| call.nr);
             let verdict = cacheable(&case.program, Abi::X86_64.audit_arch(), numbers);
             Row {
                 name: case.contender.name,
@@ -136,7 +136,7 @@ impl Subject {
                 instructions: case.program.len(),
                 mean,
                 worst,
-                cacheable: verdict == Cacheable::All,
+                cacheable: verdict.is_all(),
                 allowed: estimate(&case.allowed),
                 traced: estimate(&case.traced),
                 compile: estimate(&case.compile).expect("it was compiled"),

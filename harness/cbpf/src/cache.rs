@@ -5,7 +5,6 @@
 //! constants, the call is allowed from a bitmap from then on.
 
 use std::fmt;
-use std::ops::Range;
 
 use crate::action::Action;
 use crate::data::SeccompData;
@@ -58,8 +57,8 @@ impl fmt::Display for Obstacle {
 /// What the kernel's emulator says of number `nr` under architecture `arch`: `seccomp_is_const_allow`,
 /// `kernel/seccomp.c`, Linux 5.11 to 6.18.
 ///
-/// The kernel asks only for the numbers of its native and compatibility tables; any other always runs the program. From
-/// 6.14 on, `uretprobe` (and from 6.16 `uprobe`) of x86-64 skip every filter, whatever this says.
+/// The kernel asks only for the numbers of its native and compatibility tables; any other always runs the program. No
+/// filter at all is run for some numbers of x86-64: `seccomp_uprobe_exception`, `kernel/seccomp.c`, Linux 6.18.
 ///
 /// # Panics
 ///
@@ -94,36 +93,36 @@ pub fn constant_allow(program: &Program, arch: u32, nr: u32) -> Verdict {
     }
 }
 
-/// Whether the kernel can cache everything that a program allows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Cacheable {
-    /// Every number that is allowed, whatever its arguments, is cached.
-    All,
-    /// A number is allowed and not cached.
-    Not {
-        /// The lowest such number.
-        nr: u32,
-        /// Where the emulation of it ends.
-        pc: usize,
-        /// Why.
-        obstacle: Obstacle,
-    },
+/// How much of what a program allows the kernel can cache.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Cacheable {
+    /// How many numbers the program allows when they are called with arguments of 0.
+    pub allowed: u32,
+    /// How many of these are cached: allowed whatever the arguments, without running the program.
+    pub cached: u32,
 }
 
-/// Whether every number of `numbers` that the program allows when called with arguments of 0 is cached.
-///
-/// `numbers` should be those of the kernel's table: `0..NR_syscalls`.
+impl Cacheable {
+    /// Whether everything that is allowed is cached.
+    #[must_use]
+    pub const fn is_all(self) -> bool {
+        self.allowed == self.cached
+    }
+}
+
+/// How many of `numbers`, which should be of calls that the kernel has, the program allows, and how many of these a
+/// kernel of 5.11 or later caches.
 #[must_use]
-pub fn cacheable(program: &Program, arch: u32, numbers: Range<u32>) -> Cacheable {
+pub fn cacheable(program: &Program, arch: u32, numbers: impl Iterator<Item = u32>) -> Cacheable {
+    let mut found = Cacheable::default();
     for nr in numbers {
         let outcome = run(program, &SeccompData::new(arch, nr));
-        if outcome.action() == Some(Action::Allow)
-            && let Verdict::NotCached { pc, obstacle } = constant_allow(program, arch, nr)
-        {
-            return Cacheable::Not { nr, pc, obstacle };
+        if outcome.action() == Some(Action::Allow) {
+            found.allowed += 1;
+            found.cached += u32::from(constant_allow(program, arch, nr) == Verdict::Cached);
         }
     }
-    Cacheable::All
+    found
 }
 
 #[cfg(test)]
@@ -195,15 +194,10 @@ mod tests {
             constant_allow(&program, ARCH, 39),
             Verdict::NotCached { pc: 2, obstacle }
         );
-        assert_eq!(cacheable(&program, ARCH, 110..111), Cacheable::All);
-        assert_eq!(
-            cacheable(&program, ARCH, 100..120),
-            Cacheable::Not {
-                nr: 100,
-                pc: 2,
-                obstacle
-            }
-        );
+        let (allowed, cached) = (20, 1);
+        let found = cacheable(&program, ARCH, 100..120);
+        assert_eq!(found, Cacheable { allowed, cached });
+        assert!(!found.is_all() && cacheable(&program, ARCH, 110..111).is_all());
         assert_eq!(obstacle.to_string(), "loads argument 0");
     }
 }

@@ -1,6 +1,7 @@
 //! Programs as bytes: an array of `struct sock_filter`, as `PTRACE_SECCOMP_GET_FILTER` and most sandboxes write it.
 
 use crate::assembler::{AssembleError, assemble};
+use crate::foreign::Foreign;
 use crate::insn::Insn;
 use crate::program::{CheckError, Program};
 
@@ -38,6 +39,9 @@ pub enum ReadError {
         /// What the mark says.
         encoding: &'static str,
     },
+    /// It is something else that is known.
+    #[error("{0}")]
+    Foreign(Foreign),
     /// It is text.
     #[error(transparent)]
     Text(#[from] AssembleError),
@@ -98,7 +102,7 @@ impl Program {
     ///
     /// # Errors
     ///
-    /// Those of the one or the other.
+    /// Those of the one or the other; for contents of a known format that holds no program, what they are.
     pub fn from_file_contents(contents: &[u8]) -> Result<Self, ReadError> {
         const MARKS: [(&[u8], &str); 3] = [
             (b"\xef\xbb\xbf", "UTF-8"),
@@ -109,10 +113,12 @@ impl Program {
         if let Some(&(_, encoding)) = MARKS.iter().find(|(mark, _)| contents.starts_with(mark)) {
             return Err(ReadError::ByteOrderMark { encoding });
         }
-        match str::from_utf8(contents) {
-            Ok(text) if !contents.contains(&0) => Ok(assemble(text)?),
-            _ => Ok(Self::from_bytes(contents)?),
-        }
+        let program = match str::from_utf8(contents) {
+            Ok(text) if !contents.contains(&0) => assemble(text).map_err(ReadError::from),
+            _ => Self::from_bytes(contents).map_err(ReadError::from),
+        };
+        // Nothing that is a program is taken for anything else.
+        program.map_err(|error| Foreign::recognise(contents).map_or(error, ReadError::Foreign))
     }
 }
 

@@ -1,16 +1,18 @@
 //! `harness filter chart`: how long programs are and how much of them a call executes.
 
-use super::input::{compiler_names, find_compiler};
+use super::input::{compiler_names, find_compiler, say_absent};
 use super::options::{Compilation, Numbers};
 use super::output::{self, Cells};
 use crate::cmd::{Exit, Usage, print};
 use harness_filter::{ChartError, ChartRow, TALK_SETS};
+use harness_syscalls::TraceSet;
 
-/// Chart filters over trace sets and compilers: length, instructions executed, cacheable or not
+/// Chart filters over trace sets and compilers: length, instructions executed, cached calls
 ///
 /// The mean is over every named call of the 64-bit ABI, each once, or as often as --profile has it;
-/// the worst is over every number of every ABI. All arguments are 0. Cacheable: the kernel can allow every native call that the program allows
-/// without running it (Linux 5.11 and later).
+/// the worst is over every number of every ABI. All arguments are 0. Cached: how many of the native
+/// calls that the program allows a kernel of 5.11 or later allows without running it; older kernels
+/// cache nothing.
 #[derive(Debug, clap::Args)]
 // It reads no file that could test for an architecture.
 #[command(mut_arg("arch", |arch| arch.help("Machine that the programs are for [default: x86]")))]
@@ -42,7 +44,8 @@ pub(super) struct Args {
 enum Format {
     /// For reading; mean and worst are of the instructions that a call executes
     Table,
-    /// set,compiler,instructions,mean_executed,worst_executed,cacheable
+    /// set,compiler,instructions,mean_executed,worst_executed,cacheable,allowed_calls,cached_calls:
+    /// cacheable where every call that is allowed is cached
     Csv,
     /// The same, an object a row
     Json,
@@ -80,6 +83,11 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
         ChartError::Set(error) => anyhow::Error::new(Usage(error.to_string())),
         error => error.into(),
     })?;
+    for text in sets {
+        if let Ok(set) = TraceSet::parse(text, table) {
+            say_absent(&set, options.arch);
+        }
+    }
     let text = match args.format {
         Format::Table => listed(&rows).aligned(),
         Format::Csv => cells(&rows, |mean| mean.to_string()).csv(),
@@ -98,6 +106,8 @@ fn cells(rows: &[ChartRow], mean: impl Fn(f64) -> String) -> Cells {
         ("mean_executed", true),
         ("worst_executed", true),
         ("cacheable", false),
+        ("allowed_calls", true),
+        ("cached_calls", true),
     ];
     let cells = |row: &ChartRow| {
         vec![
@@ -106,7 +116,9 @@ fn cells(rows: &[ChartRow], mean: impl Fn(f64) -> String) -> Cells {
             row.instructions.to_string(),
             mean(row.mean_executed),
             row.worst_executed.to_string(),
-            row.cacheable.to_string(),
+            row.cacheable.is_all().to_string(),
+            row.cacheable.allowed.to_string(),
+            row.cacheable.cached.to_string(),
         ]
     };
     Cells {
@@ -118,14 +130,9 @@ fn cells(rows: &[ChartRow], mean: impl Fn(f64) -> String) -> Cells {
 /// For reading: short headings, and each set once.
 fn listed(rows: &[ChartRow]) -> Cells {
     let mut cells = cells(rows, |mean| format!("{mean:.2}"));
-    let headings = [
-        "set",
-        "compiler",
-        "instructions",
-        "mean",
-        "worst",
-        "cacheable",
-    ];
+    let headings = ["set", "compiler", "instructions", "mean", "worst", "cached"];
+    // The counts say more than yes or no, and are one column here.
+    cells.columns.truncate(headings.len());
     for ((name, _), heading) in cells.columns.iter_mut().zip(headings) {
         *name = heading;
     }
@@ -135,8 +142,8 @@ fn listed(rows: &[ChartRow]) -> Cells {
         }
     }
     for row in &mut cells.rows {
-        let cacheable = if row[5] == "true" { "yes" } else { "no" };
-        cacheable.clone_into(&mut row[5]);
+        row[5] = format!("{} of {}", row[7], row[6]);
+        row.truncate(headings.len());
     }
     cells
 }
@@ -150,6 +157,8 @@ struct Object<'a> {
     mean_executed: f64,
     worst_executed: u32,
     cacheable: bool,
+    allowed_calls: u32,
+    cached_calls: u32,
 }
 
 impl<'a> Object<'a> {
@@ -160,7 +169,9 @@ impl<'a> Object<'a> {
             instructions: row.instructions,
             mean_executed: row.mean_executed,
             worst_executed: row.worst_executed,
-            cacheable: row.cacheable,
+            cacheable: row.cacheable.is_all(),
+            allowed_calls: row.cacheable.allowed,
+            cached_calls: row.cacheable.cached,
         }
     }
 }

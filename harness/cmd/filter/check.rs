@@ -5,13 +5,13 @@ use super::options::{AbiArg, Compilation, Numbers};
 use crate::cmd::{Exit, Usage, print};
 use harness_cbpf::{Action, Program};
 use harness_filter::{Comparison, Counterexample, Decider, Options, as_table};
-use harness_syscalls::{Abi, Arch, Table, TraceSet};
+use harness_syscalls::{Abi, Arch, Table, TraceSet, architecture_name};
 use std::fmt::Write;
 use std::path::Path;
 
 /// Check whether two filters decide every call alike; a counterexample and exit code 1 if not
 ///
-/// Each side is FILE (bytes or assembler text, as for show), COMPILER:SET, or set:SET for the trace
+/// Each side is FILE (bytes or text, as --file of show takes it), COMPILER:SET, or set:SET for the trace
 /// set itself, without any compiler. A file whose name looks like these is written with ./ before
 /// it. Tried are every number of every ABI, numbers next to a constant of the programs or a power of
 /// two, under these architectures and two foreign ones, and from each of these on every call at which
@@ -56,11 +56,9 @@ impl Side {
             return Self::file(text);
         };
         if kind == "set" {
-            return Ok(Self::Set(Box::new(as_table(
-                set,
-                numbers.table()?,
-                options,
-            )?)));
+            let side = as_table(set, numbers.table()?, options)?;
+            input::say_absent(&side.0, options.arch);
+            return Ok(Self::Set(Box::new(side)));
         }
         match harness_filter::find(kind) {
             Some(compiler) => Ok(Self::Program(compile(compiler, set, numbers, options)?)),
@@ -156,7 +154,7 @@ fn machines(args: &Args, sides: [&Side; 2]) -> Vec<Arch> {
 /// Of a difference that no call of the machines shows, how to leave such calls out.
 fn elsewhere(found: &Counterexample, machines: &[Arch]) -> String {
     let abi = Abi::of(found.data.arch, found.data.nr).map(|(abi, _)| abi);
-    let has = |arch: &Arch| abi.is_some_and(|abi| arch.abis().contains(&abi));
+    let has = |arch: &Arch| abi.is_some_and(|abi| arch.runs().contains(&abi));
     match machines.first() {
         Some(arch) if !machines.iter().any(has) => {
             let abi = arch.native_abi();
@@ -173,7 +171,10 @@ fn difference(found: &Counterexample, left: &str, right: &str, table: &Table) ->
             let name = table.name_of(abi, nr).unwrap_or("no call of the table");
             format!("{abi} number {nr} ({name})")
         }
-        None => format!("number {} of architecture {:#010x}", data.nr, data.arch),
+        None => match architecture_name(data.arch) {
+            Some(name) => format!("number {} of {name}", data.nr),
+            None => format!("number {} of architecture {:#010x}", data.nr, data.arch),
+        },
     };
     for (at, value) in data
         .args

@@ -6,7 +6,8 @@ use super::output::{self, Cells};
 use crate::cmd::{Exit, Usage, complain, print};
 use harness_cbpf::{Action, Obstacle, Program};
 use harness_filter::{Budget, Cache, Explanation, Undecided};
-use harness_syscalls::{Abi, Arch, TraceSet};
+use harness_report::counted;
+use harness_syscalls::{Abi, Arch, TraceSet, architecture_name};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
@@ -17,7 +18,8 @@ use std::fmt::Write;
 /// cases that are tried, of which a short program can make more than a machine can run). A cached call is allowed
 /// without running the program (Linux 5.11 and later): the program allows it by nothing but the
 /// number, the architecture, ja, and constants for jeq, jge, jgt, jset and `and`; and so does every
-/// other filter of the process.
+/// other filter of the process. For uretprobe and uprobe of x86_64, which the kernel puts into
+/// programs that are probed, no filter is run at all (since Linux 6.14 and 6.18).
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(flatten)]
@@ -49,9 +51,11 @@ enum Format {
 pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
     let table = args.numbers.table()?;
     let named = args.source.program(&args.numbers)?;
-    let arch = args.numbers.arch_asked();
-    let arch = arch.unwrap_or_else(|| machine(&named, args.numbers.arch()));
-    if !arch.abis().iter().any(|&abi| args.abi.has(abi)) {
+    let arch = match args.numbers.arch_asked() {
+        Some(arch) => arch,
+        None => machine(&named, args.numbers.arch())?,
+    };
+    if !arch.runs().iter().any(|&abi| args.abi.has(abi)) {
         let name = arch.native_abi();
         let text = format!("a machine of {name} has no such ABI as --abi names: see --arch");
         return Err(Usage(text).into());
@@ -74,7 +78,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
         Format::Table => format!(
             "{}\n{}",
             listed(&calls, &disassembly).aligned(),
-            summary(&named.name, &named.program, &calls)
+            summary(&named.name, &named.program, &calls, arch)
         ),
         Format::Csv => columns(&calls, &disassembly).csv(),
         Format::Json => {
@@ -88,10 +92,29 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
 }
 
 /// The machine that a program is for by its tests; what is assumed where they do not tell, it says on standard error.
-fn machine(named: &Named, otherwise: Arch) -> Arch {
+///
+/// # Errors
+/// It tests for machines alone that no table here is of.
+fn machine(named: &Named, otherwise: Arch) -> anyhow::Result<Arch> {
     let machines = harness_filter::machines(&named.program);
+    let mut others: Vec<&str> = harness_filter::architectures(&named.program)
+        .into_iter()
+        .filter_map(architecture_name)
+        .collect();
+    others.dedup();
+    let (name, others) = (&named.name, (!others.is_empty()).then(|| others.join(", ")));
+    match (&machines[..], others) {
+        ([], Some(others)) => anyhow::bail!(
+            "{name} is for {others}, and there is no table of its system calls here: 'harness filter show' \
+             shows the program, --arch explains what it does on another machine"
+        ),
+        (_, Some(others)) => complain(&format!(
+            "{name} has a part for {others}, which is left out: there is no table of its system calls here"
+        )),
+        _ => {}
+    }
     if let [only] = machines[..] {
-        return only;
+        return Ok(only);
     }
     let tested = if machines.is_empty() {
         "no architecture that is known here"
@@ -105,7 +128,7 @@ fn machine(named: &Named, otherwise: Arch) -> Arch {
             named.name
         ));
     }
-    otherwise
+    Ok(otherwise)
 }
 
 fn action(call: &Explanation) -> String {
@@ -115,8 +138,17 @@ fn action(call: &Explanation) -> String {
     }
 }
 
-/// Why the kernel runs the program, which has this text, each time; `None` where it does not.
+/// Why the kernel runs the program, which has this text, each time, and that it runs none; `None` where the call is merely
+/// cached.
 fn reason(call: &Explanation, text: &str) -> Option<String> {
+    let runs = runs(call, text);
+    let exempt = call.exempt.map(|exempt| exempt.to_string());
+    runs.into_iter()
+        .chain(exempt)
+        .reduce(|runs, exempt| runs + "; " + &exempt)
+}
+
+fn runs(call: &Explanation, text: &str) -> Option<String> {
     Some(match call.cache {
         Cache::Cached => return None,
         Cache::Outside => "not in the kernel's bitmap".to_owned(),
@@ -189,9 +221,10 @@ fn listed(calls: &[Call], text: &str) -> Cells {
     ];
     let row = |row: &Call| {
         let call = &row.explained;
-        let cached = match reason(call, text) {
-            None => "yes".to_owned(),
-            Some(why) => format!("no: {why}"),
+        let cached = match (call.exempt, reason(call, text)) {
+            (Some(exempt), _) => exempt.to_string(),
+            (None, Some(why)) => format!("no: {why}"),
+            (None, None) => "yes".to_owned(),
         };
         vec![
             call.abi.to_string(),
@@ -208,8 +241,35 @@ fn listed(calls: &[Call], text: &str) -> Cells {
     }
 }
 
+/// How many of the native calls that are allowed are cached, by kernels that do so, and whether this one does.
+fn cached(calls: &[Call], arch: Arch) -> Option<String> {
+    let abi = arch.native_abi();
+    let allowed = calls.iter().map(|call| &call.explained).filter(|call| {
+        call.abi == abi && call.name.is_some() && call.action() == Some(Action::Allow)
+    });
+    let (mut all, mut cached) = (0_u64, 0_u64);
+    for call in allowed {
+        all += 1;
+        cached += u64::from(call.cache == Cache::Cached);
+    }
+    if all == 0 {
+        return None;
+    }
+    let (kernel, here) = harness_measure::environment::kernel_and_cache();
+    let here = match here {
+        _ if arch != Arch::NATIVE => String::new(),
+        Some(true) => format!("this kernel, {kernel}, does so\n"),
+        Some(false) => format!("this kernel, {kernel}, caches nothing\n"),
+        None => format!("whether this kernel, {kernel}, does so is not known\n"),
+    };
+    Some(format!(
+        "Linux 5.11 and later cache {cached} of the {} of {abi} that it allows\n{here}",
+        counted(all, "named call"),
+    ))
+}
+
 /// For each ABI and action: how many numbers, how many of them cached, and what they execute.
-fn summary(name: &str, program: &Program, calls: &[Call]) -> String {
+fn summary(name: &str, program: &Program, calls: &[Call], arch: Arch) -> String {
     #[derive(Default)]
     struct Group {
         numbers: u64,
@@ -251,6 +311,7 @@ fn summary(name: &str, program: &Program, calls: &[Call]) -> String {
     };
     let mut text = format!("{name}: {}\n", output::instruction_count(program));
     text += &groups.aligned();
+    text += &cached(calls, arch).unwrap_or_default();
     if calls.iter().any(|call| call.explained.conditional) {
         let _ = writeln!(
             text,

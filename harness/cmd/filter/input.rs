@@ -1,12 +1,12 @@
 //! Where a program comes from: a compiler or a file.
 
 use super::options::{Compilation, Numbers};
-use crate::cmd::Usage;
+use crate::cmd::{Usage, complain};
 use anyhow::Context;
 use clap::builder::PossibleValuesParser;
-use harness_cbpf::{Program, ReadError};
+use harness_cbpf::{Foreign, Program, ReadError};
 use harness_filter::{Compiler, Options, as_table};
-use harness_syscalls::ParseError;
+use harness_syscalls::{Arch, ParseError, TraceSet};
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -22,9 +22,10 @@ pub(super) struct Source {
     /// With this compiler; see `harness list compilers`
     #[arg(long, value_name = "NAME", default_value = "optimal", value_parser = compiler_names(), conflicts_with = "file")]
     compiler: String,
-    /// Read the program from this file, - for standard input: struct sock_filter bytes, or
-    /// assembler text. A file with a NUL byte, or that is no UTF-8, is bytes (every instruction
-    /// has one), any other is text
+    /// Read the program from this file, - for standard input: an array of struct sock_filter, as
+    /// bytes (any file with a NUL byte, which every instruction has), or text: assembler as bpf_asm
+    /// takes it, a listing by scmp_bpf_disasm or `seccomp-tools disasm`, the output of bpf_asm or of
+    /// `strace -d --seccomp-bpf`
     #[arg(long, value_name = "FILE", conflicts_with = "compilation")]
     file: Option<PathBuf>,
     #[command(flatten)]
@@ -82,6 +83,13 @@ pub(super) fn parsed<T>(set: Result<T, ParseError>) -> anyhow::Result<T> {
     set.map_err(|error| Usage(error.to_string()).into())
 }
 
+/// Says on standard error what of a set the machine does not have.
+pub(super) fn say_absent(set: &TraceSet, arch: Arch) {
+    if let Some(line) = set.absent_from(arch) {
+        complain(&line);
+    }
+}
+
 /// The program of a compiler for a set; for the table of a strace as that strace makes it.
 pub(super) fn compile(
     compiler: &dyn Compiler,
@@ -90,6 +98,7 @@ pub(super) fn compile(
     options: &Options,
 ) -> anyhow::Result<Program> {
     let (set, options) = parsed(as_table(set, numbers.table()?, options))?;
+    say_absent(&set, options.arch);
     Ok(compiler.compile(&set, &options)?)
 }
 
@@ -101,12 +110,13 @@ pub(in crate::cmd) fn program(path: &Path) -> anyhow::Result<Program> {
     let contents = read(path)?;
     let program = Program::from_file_contents(&contents);
     program.map_err(|error| {
-        let kind = match &error {
-            ReadError::ByteOrderMark { .. } => "text",
-            ReadError::Text(_) => "assembler text",
-            ReadError::Raw(_) => "sock_filter bytes",
+        let read_as = match &error {
+            ReadError::Foreign(_) => "",
+            ReadError::ByteOrderMark { .. } => " (text)",
+            ReadError::Text(_) => " (assembler text)",
+            ReadError::Raw(_) => " (sock_filter bytes)",
         };
-        anyhow::anyhow!("{} ({kind}): {error}", file_name(path))
+        anyhow::anyhow!("{}{read_as}: {error}", file_name(path))
     })
 }
 
@@ -141,10 +151,12 @@ pub(super) fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
         File::open(path).and_then(|file| file.take(MOST_BYTES + 1).read_to_end(&mut contents))
     }
     .map_err(fails)?;
+    let known = || Foreign::recognise(&contents).map_or_else(String::new, |is| format!("; {is}"));
     anyhow::ensure!(
         contents.len() as u64 <= MOST_BYTES,
-        "{name}: longer than {} MiB, which no filter is",
-        MOST_BYTES >> 20
+        "{name}: longer than {} MiB, which no filter is{}",
+        MOST_BYTES >> 20,
+        known()
     );
     Ok(contents)
 }

@@ -67,6 +67,8 @@ pub(super) enum AbiArg {
     I386,
     X32,
     Aarch64,
+    /// 32-bit ARM (EABI)
+    Arm,
 }
 
 impl AbiArg {
@@ -78,6 +80,7 @@ impl AbiArg {
             Self::I386 => Abi::I386,
             Self::X32 => Abi::X32,
             Self::Aarch64 => Abi::Aarch64,
+            Self::Arm => Abi::Arm,
         })
     }
 

@@ -33,8 +33,8 @@ pub struct ChartRow {
     pub mean_executed: f64,
     /// Instructions executed at most.
     pub worst_executed: u32,
-    /// Whether the kernel can cache every number of the 64-bit ABI that the program allows.
-    pub cacheable: bool,
+    /// How many calls of the 64-bit ABI the program allows, and how many of them the kernel can cache.
+    pub cacheable: Cacheable,
 }
 
 /// Why there is no chart.
@@ -101,14 +101,14 @@ pub fn chart(
             let program = compiler.compile(&set, &options)?;
             let (mean_executed, worst_executed) =
                 cost(&program, table, options.arch, options.profile.as_ref());
-            let numbers = 0..table.size(native);
+            let numbers = table.calls(native).map(|call| call.nr);
             rows.push(ChartRow {
                 set: set.to_string(),
                 compiler: compiler.name(),
                 instructions: program.len(),
                 mean_executed,
                 worst_executed,
-                cacheable: cacheable(&program, native.audit_arch(), numbers) == Cacheable::All,
+                cacheable: cacheable(&program, native.audit_arch(), numbers),
             });
         }
     }

@@ -26,6 +26,8 @@ pub struct Explanation {
     pub conditional: bool,
     /// Whether the kernel runs the program at all.
     pub cache: Cache,
+    /// Whether newer kernels run no filter for the call, whatever the program says.
+    pub exempt: Option<Exempt>,
 }
 
 impl Explanation {
@@ -52,6 +54,37 @@ pub enum Cache {
     Outside,
 }
 
+/// A call that the kernel runs no filter for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Exempt {
+    /// Its name; it may be in no table.
+    pub name: &'static str,
+    /// Since which Linux.
+    pub since: &'static str,
+}
+
+/// `uretprobe skips filters since 6.14`.
+impl fmt::Display for Exempt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { name, since } = self;
+        write!(f, "{name} skips filters since {since}")
+    }
+}
+
+impl Exempt {
+    /// `seccomp_uprobe_exception`, `kernel/seccomp.c`: calls that the kernel puts into programs that are probed, which a
+    /// filter that does not know them would kill. 335 is exempt since commit cf6cb56ef244 (6.14, and stable releases of
+    /// 6.12 and 6.13), 336 since it exists (56101b69c919 and 89d1d8434d24, 6.18).
+    const fn of(abi: Abi, nr: u32) -> Option<Self> {
+        let (name, since) = match (abi, nr) {
+            (Abi::X86_64, 335) => ("uretprobe", "6.14"),
+            (Abi::X86_64, 336) => ("uprobe", "6.18"),
+            _ => return None,
+        };
+        Some(Self { name, since })
+    }
+}
+
 /// `cached`, or why not.
 impl fmt::Display for Cache {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -63,12 +96,12 @@ impl fmt::Display for Cache {
     }
 }
 
-/// Explains every number of `table`, and the first beyond it, in every ABI of `arch`.
+/// Explains every number of `table`, and the first beyond it, in every ABI of the programs that `arch` runs.
 ///
 /// The kernel's own table may be longer or shorter than `table`: a number is reported as cached if the kernel knows it.
 #[must_use]
 pub fn explain(program: &Program, table: &Table, arch: Arch) -> Vec<Explanation> {
-    let native_first = arch.abis().iter().rev();
+    let native_first = arch.runs().iter().rev();
     native_first
         .flat_map(|&abi| (0..=table.size(abi)).map(move |nr| (abi, nr)))
         .map(|(abi, nr)| explain_call(program, table, abi, nr))
@@ -96,6 +129,7 @@ pub fn explain_call(program: &Program, table: &Table, abi: Abi, nr: u32) -> Expl
         executed: outcome.executed,
         conditional: outcome.conditional,
         cache,
+        exempt: Exempt::of(abi, nr),
     }
 }
 
@@ -160,6 +194,15 @@ mod tests {
         assert_eq!(of(Abi::I386, 42).cache, Cache::Cached);
         assert_eq!(of(Abi::X32, 42).cache, Cache::Outside);
         assert_eq!(of(Abi::X86_64, 472).cache, Cache::Outside);
+        for (abi, nr, exempt) in [
+            (Abi::X86_64, 334, false),
+            (Abi::X86_64, 335, true),
+            (Abi::X86_64, 336, true),
+            (Abi::I386, 335, false),
+            (Abi::X32, 335, false),
+        ] {
+            assert_eq!(of(abi, nr).exempt.is_some(), exempt, "{abi} {nr}");
+        }
     }
 
     #[test]
@@ -194,7 +237,7 @@ mod tests {
             unique.sort_unstable();
             unique.dedup();
             assert_eq!(unique.len(), found.len());
-            let expected: u32 = arch.abis().iter().map(|&abi| table.size(abi) + 1).sum();
+            let expected: u32 = arch.runs().iter().map(|&abi| table.size(abi) + 1).sum();
             assert_eq!(found.len(), expected as usize);
             assert_eq!(found[0], (arch.native_abi(), 0));
         }

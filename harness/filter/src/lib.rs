@@ -25,9 +25,9 @@ use harness_syscalls::TraceSet;
 
 pub use chart::{ChartError, ChartRow, TALK_SETS, as_table, chart, cost};
 pub use check::{Comparison, Counterexample, Decider, compare, compare_of_abi};
-pub use explain::{Cache, Explanation, actions, explain, explain_call};
+pub use explain::{Cache, Exempt, Explanation, actions, explain, explain_call};
 pub use explore::{Budget, Undecided};
-pub use listing::{comments, listing, machines};
+pub use listing::{architectures, comments, listing, machines};
 pub use options::{Options, Unknown};
 pub use profile::{Profile, ProfileError, ProfileReason};
 pub use reference::reference;

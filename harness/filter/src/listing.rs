@@ -1,7 +1,7 @@
 //! A program's text with the names of what its numbers mean.
 
 use harness_cbpf::{Action, Insn, Program, SeccompData, code, disassemble_with, offset};
-use harness_syscalls::{Abi, Arch, Table, X32_SYSCALL_BIT};
+use harness_syscalls::{Abi, Arch, Table, X32_SYSCALL_BIT, architecture_name};
 
 /// What is known before an instruction, on every path to it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -59,11 +59,11 @@ pub fn comments(program: &Program, table: &Table) -> Vec<Option<String>> {
         .collect()
 }
 
-/// The machines for which a program is written: those whose architectures it tests for.
+/// The architectures (`AUDIT_ARCH_*`) that a program compares with, in the order of its instructions.
 #[must_use]
-pub fn machines(program: &Program) -> Vec<Arch> {
+pub fn architectures(program: &Program) -> Vec<u32> {
     let known = flow(program.instructions());
-    let tested: Vec<u32> = known
+    known
         .into_iter()
         .zip(program.instructions())
         .filter(|(known, insn)| {
@@ -72,11 +72,17 @@ pub fn machines(program: &Program) -> Vec<Arch> {
             of_architecture && insn.condition().is_some()
         })
         .map(|(_, insn)| insn.k)
-        .collect();
+        .collect()
+}
+
+/// The machines for which a program is written: those whose architectures it tests for.
+#[must_use]
+pub fn machines(program: &Program) -> Vec<Arch> {
+    let tested = architectures(program);
     let tests = |abi: &Abi| tested.contains(&abi.audit_arch());
     [Arch::X86, Arch::Aarch64]
         .into_iter()
-        .filter(|arch| arch.abis().iter().any(tests))
+        .filter(|arch| arch.runs().iter().any(tests))
         .collect()
 }
 
@@ -132,7 +138,9 @@ fn comment(insn: Insn, known: Known, main: Abi, table: &Table) -> Option<String>
         (code::JEQ_K | code::JGE_K | code::JGT_K, Accumulator::Architecture) => Abi::ALL
             .into_iter()
             .find(|abi| abi.audit_arch() == insn.k)
-            .map(|abi| abi.name().to_owned()),
+            .map(Abi::name)
+            .or_else(|| architecture_name(insn.k))
+            .map(str::to_owned),
         (code::JGE_K, Accumulator::Number) if insn.k == X32_SYSCALL_BIT => Some("x32".to_owned()),
         (code::JEQ_K | code::JGE_K | code::JGT_K, Accumulator::Number) => {
             let name = |arch| {
@@ -184,7 +192,8 @@ mod tests {
             ),
             // A number, an architecture of neither, nothing.
             ("ld [0]\njeq #0xc000003e, a\na: ret #0", &[]),
-            ("ld [4]\njeq #0x40000028, a\na: ret #0", &[]),
+            ("ld [4]\njeq #0xc00000f3, a\na: ret #0", &[]),
+            ("ld [4]\njeq #0x40000028, a\na: ret #0", &[Arch::Aarch64]),
             ("ret #0", &[]),
         ] {
             let program = assemble(text).expect(text);

@@ -1,7 +1,7 @@
 //! Reads the machine a measurement is taken on. What cannot be read is `None`.
 
 use crate::processors::{self, Topology, cpu_list};
-use harness_record::{Cpu, Environment, SeccompState};
+use harness_record::{Cpu, Environment, SeccompState, seccomp_cache_by_version};
 use harness_sys::{affinity, process};
 use harness_tracer::order;
 use std::collections::BTreeMap;
@@ -27,9 +27,11 @@ fn without_probe() -> Environment {
     let cpuinfo = read_to_string("/proc/cpuinfo").unwrap_or_default();
     let status = read_to_string("/proc/self/status").unwrap_or_default();
     let allowed = affinity::allowed().unwrap_or_default();
+    let (kernel_release, seccomp_cache) = kernel_and_cache();
     Environment {
+        seccomp_cache,
         host: text("/proc/sys/kernel/hostname").unwrap_or_default(),
-        kernel_release: text("/proc/sys/kernel/osrelease").unwrap_or_default(),
+        kernel_release,
         kernel_version: text("/proc/sys/kernel/version").unwrap_or_default(),
         architecture: std::env::consts::ARCH.to_owned(),
         os: os_release(&read_to_string("/etc/os-release").unwrap_or_default()),
@@ -79,6 +81,19 @@ fn others_runnable() -> Option<u32> {
 fn runnable(loads: &str) -> Option<u32> {
     let (runnable, _) = loads.split(' ').nth(3)?.split_once('/')?;
     Some(runnable.parse::<u32>().ok()?.saturating_sub(1))
+}
+
+/// The kernel's release, and whether it caches what filters allow: where CONFIG_SECCOMP_CACHE_DEBUG is set it shows what
+/// is cached (`proc_pid_seccomp_cache`, `kernel/seccomp.c`), otherwise its version tells.
+#[must_use]
+pub fn kernel_and_cache() -> (String, Option<bool>) {
+    let release = text("/proc/sys/kernel/osrelease").unwrap_or_default();
+    let cache = if Path::new("/proc/self/seccomp_cache").exists() {
+        Some(true)
+    } else {
+        seccomp_cache_by_version(&release)
+    };
+    (release, cache)
 }
 
 fn text(path: impl AsRef<Path>) -> Option<String> {

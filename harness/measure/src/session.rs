@@ -12,7 +12,8 @@ use harness_record::{
 };
 use harness_stats::random::Rng;
 use harness_sys::signals::Termination;
-use harness_syscalls::{Table, TraceSet};
+use harness_syscalls::{Arch, Table, TraceSet};
+use std::collections::BTreeSet;
 
 /// A measurement that can be taken: everything that can be checked before the
 /// first run has been.
@@ -72,7 +73,8 @@ impl Session {
             ));
         }
         let filters = filters(&subjects, &available, request.filter.as_ref())?;
-        let warnings = warnings(&subjects, &available, processors::allowed()?.len());
+        let mut warnings = warnings(&subjects, &available, processors::allowed()?.len());
+        warnings.extend(absent_calls(&subjects));
         let plan = Plan {
             seed: request.seed,
             runs: request.runs,
@@ -228,19 +230,31 @@ fn filters(
                 source,
             })?;
             if let Some(filter) = filter {
+                let cacheable = filter.cacheable();
                 filters.push(harness_record::FilterPlan {
                     workload: subject.plan.name.clone(),
                     mode: mode.name().to_owned(),
                     filter: FilterSummary {
                         compiler: filter.origin.to_owned(),
                         instructions: u32::try_from(filter.program.len()).unwrap_or(u32::MAX),
-                        cacheable: filter.cacheable(),
+                        cacheable: cacheable.is_all(),
+                        allowed_calls: Some(cacheable.allowed),
+                        cached_calls: Some(cacheable.cached),
                     },
                 });
             }
         }
     }
     Ok(filters)
+}
+
+/// What the trace sets name that this machine does not have, once a set.
+fn absent_calls(subjects: &[Subject]) -> BTreeSet<String> {
+    let sets = subjects
+        .iter()
+        .filter_map(|subject| TraceSet::parse(&subject.plan.trace, Table::current()).ok());
+    sets.filter_map(|set| set.absent_from(Arch::NATIVE))
+        .collect()
 }
 
 fn warnings(subjects: &[Subject], modes: &[&str], processors: usize) -> Vec<String> {

@@ -216,12 +216,12 @@ impl Filter {
         .0
     }
 
-    /// Whether the kernel can cache every native call the program allows
-    /// (constant-action bitmap, Linux 5.11).
+    /// How many native calls the program allows, and how many of these a
+    /// kernel with the constant-action bitmap (Linux 5.11) can cache.
     #[must_use]
-    pub fn cacheable(&self) -> bool {
-        let numbers = 0..Table::current().size(Abi::NATIVE);
-        harness_cbpf::cacheable(&self.program, Abi::NATIVE.audit_arch(), numbers) == Cacheable::All
+    pub fn cacheable(&self) -> Cacheable {
+        let calls = Table::current().calls(Abi::NATIVE).map(|call| call.nr);
+        harness_cbpf::cacheable(&self.program, Abi::NATIVE.audit_arch(), calls)
     }
 }
 

@@ -53,12 +53,38 @@ pub struct Environment {
     /// (`PTRACE_GET_SYSCALL_INFO`, 5.3 and later) or `registers`.
     #[serde(default)]
     pub call_source: Option<String>,
+    /// Whether the kernel caches what seccomp filters allow (5.11 and later).
+    /// `None` where it could not be known, and in records from before it was
+    /// asked; [`Environment::caches_filters`] knows more of those.
+    #[serde(default)]
+    pub seccomp_cache: Option<bool>,
     /// One-minute load average at the start.
     pub load_average: Option<f64>,
     /// Threads of others that ran or waited for a CPU at the start: the least of some readings of
     /// /proc/loadavg within a moment.
     #[serde(default)]
     pub others_runnable: Option<u32>,
+}
+
+impl Environment {
+    /// Whether the kernel caches what seccomp filters allow: as the record
+    /// says, by the kernel's release where it does not.
+    #[must_use]
+    pub fn caches_filters(&self) -> Option<bool> {
+        self.seccomp_cache
+            .or_else(|| seccomp_cache_by_version(&self.kernel_release))
+    }
+}
+
+/// Whether a kernel of this release (`uname -r`) caches what seccomp filters
+/// allow: the constant-action bitmap of Linux 5.11, commit 8e01b51a31a1, which
+/// x86-64 and arm64 have in every configuration. `None` for a release that
+/// does not begin with two numbers.
+#[must_use]
+pub fn seccomp_cache_by_version(release: &str) -> Option<bool> {
+    let mut numbers = release.split(|c: char| !c.is_ascii_digit());
+    let mut number = || numbers.next()?.parse::<u32>().ok();
+    Some((number()?, number()?) >= (5, 11))
 }
 
 /// The processors.
@@ -86,4 +112,27 @@ pub struct SeccompState {
     pub no_new_privs: Option<i64>,
     /// `Speculation_Store_Bypass`.
     pub speculation_store_bypass: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::seccomp_cache_by_version;
+
+    #[test]
+    fn the_cache_came_with_5_11() {
+        for (release, expected) in [
+            ("5.10.0-28-amd64", Some(false)),
+            ("4.18.0-553.el8.x86_64", Some(false)),
+            ("5.9", Some(false)),
+            ("5.11.0", Some(true)),
+            ("5.11-rc1", Some(true)),
+            ("6.1.0-18-amd64", Some(true)),
+            ("10.0.1", Some(true)),
+            ("", None),
+            ("next-20260101", None),
+            ("6", None),
+        ] {
+            assert_eq!(seccomp_cache_by_version(release), expected, "{release}");
+        }
+    }
 }

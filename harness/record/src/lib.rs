@@ -31,7 +31,7 @@ pub use attach::{
 };
 pub use calibration::{Calibration, Fingerprint, Floor};
 pub use directory::RecordDirectory;
-pub use environment::{Cpu, Environment, SeccompState};
+pub use environment::{Cpu, Environment, SeccompState, seccomp_cache_by_version};
 pub use error::Error;
 pub use files::replace_file;
 pub use gate::{Change, Compared, Comparison, GateReport, Metric, Rules, Verdict};

@@ -180,7 +180,16 @@ pub struct FilterSummary {
     pub compiler: String,
     /// Length of the program, instructions.
     pub instructions: u32,
-    /// Whether the kernel can cache every native number the program allows
-    /// (Linux 5.11, `seccomp_is_const_allow` in `kernel/seccomp.c`).
+    /// Whether a kernel of 5.11 or later can cache every native call that the
+    /// program allows (`seccomp_is_const_allow` in `kernel/seccomp.c`); see
+    /// [`Environment::seccomp_cache`](crate::Environment) for the kernel of
+    /// the record.
     pub cacheable: bool,
+    /// Native calls that the program allows with arguments of 0. `None` in
+    /// records from before it was counted.
+    #[serde(default)]
+    pub allowed_calls: Option<u32>,
+    /// How many of these a kernel of 5.11 or later can cache.
+    #[serde(default)]
+    pub cached_calls: Option<u32>,
 }

@@ -120,6 +120,12 @@ const COLUMNS: &[Column] = &[
     ("filter_cacheable", |row| {
         cell(row.filter.as_ref().map(|f| f.cacheable))
     }),
+    ("filter_allowed_calls", |row| {
+        cell(row.filter.as_ref().and_then(|f| f.allowed_calls))
+    }),
+    ("filter_cached_calls", |row| {
+        cell(row.filter.as_ref().and_then(|f| f.cached_calls))
+    }),
 ];
 
 fn cell<T: ToString>(value: Option<T>) -> String {

@@ -117,6 +117,8 @@ fn result_row() -> ResultRow {
             compiler: "linear".into(),
             instructions: 36,
             cacheable: true,
+            allowed_calls: Some(371),
+            cached_calls: Some(371),
         }),
     }
 }
@@ -159,6 +161,7 @@ fn record(seed: u64, state: State, words: Vec<String>) -> Record {
             cap_sys_admin: true,
             seccomp_stop_order: None,
             call_source: None,
+            seccomp_cache: Some(true),
             load_average: Some(0.1),
             others_runnable: Some(1),
         },

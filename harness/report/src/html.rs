@@ -225,6 +225,8 @@ fn machine_facts(environment: &Environment) -> Vec<(String, String)> {
     // Records from before it was asked do not say.
     let call_source = environment.call_source.as_ref();
     facts.extend(call_source.map(|source| fact("calls read from", source)));
+    let cache = environment.seccomp_cache;
+    facts.extend(cache.map(|cache| fact("caches what filters allow", &cache)));
     facts.extend([
         fact("effective user id", &environment.euid),
         fact("CAP_SYS_ADMIN", &environment.cap_sys_admin),

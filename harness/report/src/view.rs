@@ -6,7 +6,7 @@ use crate::summary::{LEVEL, MIN_PAIRS, UNTRACED, all_syscalls, overhead_measure}
 use crate::units::{
     UNKNOWN, count_text, counted, duration_text, level_text, ns_text, per_text, ratio_interval_text,
 };
-use harness_record::{Record, ResultRow, TimeMeasure, WorkloadPlan};
+use harness_record::{Environment, FilterSummary, Record, ResultRow, TimeMeasure, WorkloadPlan};
 
 /// A table with its title and what is said under it.
 pub(crate) struct View {
@@ -166,18 +166,14 @@ fn notes(record: &Record, workload: &WorkloadPlan) -> Vec<String> {
     for row in measured {
         if let Some(filter) = &row.filter {
             notes.push(format!(
-                "{}: {} {}{}.",
+                "{}: {} {}; {}.",
                 row.mode,
                 counted(filter.instructions.into(), "instruction"),
                 match filter.compiler.as_str() {
                     "file" => "from the file given".to_string(),
                     compiler => format!("by compiler {compiler}"),
                 },
-                if filter.cacheable {
-                    ", cacheable by the kernel"
-                } else {
-                    ", not cacheable by the kernel"
-                }
+                cached_text(filter, &record.environment)
             ));
         }
     }
@@ -189,6 +185,39 @@ fn notes(record: &Record, workload: &WorkloadPlan) -> Vec<String> {
         notes.push(format!("{} did not run: {reason}", row.mode));
     }
     notes
+}
+
+/// What the kernel of the record caches of what a filter allows.
+fn cached_text(filter: &FilterSummary, environment: &Environment) -> String {
+    let kernel = match environment.caches_filters() {
+        Some(true) => "the kernel",
+        Some(false) => {
+            return format!(
+                "the kernel, {}, runs it for every call, as all before 5.11 do",
+                environment.kernel_release
+            );
+        }
+        None => "a kernel of 5.11 or later",
+    };
+    let caches = match (filter.cached_calls, filter.allowed_calls) {
+        (Some(cached), Some(allowed)) => {
+            let cached = match cached {
+                0 => "none".to_string(),
+                _ if cached == allowed => "all".to_string(),
+                _ => cached.to_string(),
+            };
+            let allowed = counted(allowed.into(), "native call");
+            format!("it allows {allowed}, {kernel} caches {cached} of them")
+        }
+        // Records from before they were counted.
+        _ if filter.cacheable => format!("{kernel} caches every native call that it allows"),
+        _ => format!("{kernel} does not cache every native call that it allows"),
+    };
+    // A call is cached only where every filter of the process allows it.
+    match environment.seccomp.filters {
+        Some(1..) => caches + ", if the filters that the harness runs under are cacheable too",
+        _ => caches,
+    }
 }
 
 /// How many samples count, in one figure where it is the same for all modes.

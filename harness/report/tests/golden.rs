@@ -127,6 +127,74 @@ fn json() {
     );
 }
 
+/// What is said of a filter is true of the kernel of the record, and of what the record knows.
+#[test]
+fn what_is_cached_is_what_the_kernel_of_the_record_caches() {
+    let said = |change: &dyn Fn(&mut Record)| {
+        let mut record = committed();
+        change(&mut record);
+        let text = render(&record, Format::Markdown).unwrap();
+        let lines = text.lines().filter(|line| line.starts_with("- seccomp-"));
+        lines.map(str::to_owned).collect::<Vec<_>>().join("\n")
+    };
+    let counted = |record: &mut Record, allowed, cached| {
+        for filter in record
+            .results
+            .iter_mut()
+            .filter_map(|row| row.filter.as_mut())
+        {
+            (filter.allowed_calls, filter.cached_calls) = (allowed, cached);
+        }
+    };
+    for (change, expected) in [
+        (
+            &(|_: &mut Record| {}) as &dyn Fn(&mut Record),
+            "the kernel caches all of them.",
+        ),
+        (
+            &|_| {},
+            "it allows 371 native calls, the kernel caches none of them.",
+        ),
+        (
+            &|record| counted(record, Some(300), Some(297)),
+            "it allows 300 native calls, the kernel caches 297 of them.",
+        ),
+        (
+            &|record| record.environment.seccomp_cache = Some(false),
+            "runs it for every call",
+        ),
+        (
+            &|record| {
+                record.environment.seccomp_cache = None;
+                record.environment.kernel_release = "5.10.0-28-amd64".to_owned();
+            },
+            "the kernel, 5.10.0-28-amd64, runs it for every call",
+        ),
+        (
+            &|record| {
+                record.environment.seccomp_cache = None;
+                record.environment.kernel_release.clear();
+            },
+            "a kernel of 5.11 or later caches all of them",
+        ),
+        (
+            &|record| counted(record, None, None),
+            "the kernel caches every native call that it allows.",
+        ),
+        (
+            &|record| counted(record, None, None),
+            "the kernel does not cache every native call",
+        ),
+        (
+            &|record| record.environment.seccomp.filters = Some(2),
+            "if the filters that the harness runs under are cacheable too.",
+        ),
+    ] {
+        let found = said(change);
+        assert!(found.contains(expected), "{expected}:\n{found}");
+    }
+}
+
 /// No line is wider than the terminal it is made for, even at the extremes.
 #[test]
 fn the_table_fits_a_hundred_columns() {

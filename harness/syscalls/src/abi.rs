@@ -16,11 +16,20 @@ pub enum Abi {
     X32,
     /// 64-bit ARM, `svc #0`.
     Aarch64,
+    /// 32-bit ARM, EABI, `svc #0`; also on 64-bit ARM. Its private calls, from 0x0f0000 on (`__ARM_NR_BASE`,
+    /// `arch/arm/include/uapi/asm/unistd.h`), have no name here.
+    Arm,
 }
 
 impl Abi {
     /// Every ABI, in the order of [`Abi::index`].
-    pub const ALL: [Self; 4] = [Self::X86_64, Self::I386, Self::X32, Self::Aarch64];
+    pub const ALL: [Self; 5] = [
+        Self::X86_64,
+        Self::I386,
+        Self::X32,
+        Self::Aarch64,
+        Self::Arm,
+    ];
 
     /// What a 64-bit program of this machine uses.
     pub const NATIVE: Self = match Arch::NATIVE {
@@ -36,6 +45,7 @@ impl Abi {
             Self::I386 => "i386",
             Self::X32 => "x32",
             Self::Aarch64 => "aarch64",
+            Self::Arm => "arm",
         }
     }
 
@@ -50,6 +60,8 @@ impl Abi {
             Self::I386 => 0x4000_0003,
             // EM_AARCH64 | __AUDIT_ARCH_64BIT | __AUDIT_ARCH_LE
             Self::Aarch64 => 0xc000_00b7,
+            // EM_ARM | __AUDIT_ARCH_LE
+            Self::Arm => 0x4000_0028,
         }
     }
 
@@ -62,11 +74,13 @@ impl Abi {
         const X86_64: u32 = Abi::X86_64.audit_arch();
         const I386: u32 = Abi::I386.audit_arch();
         const AARCH64: u32 = Abi::Aarch64.audit_arch();
+        const ARM: u32 = Abi::Arm.audit_arch();
         match arch {
             X86_64 if nr >= X32_SYSCALL_BIT => Some((Self::X32, nr & !X32_SYSCALL_BIT)),
             X86_64 => Some((Self::X86_64, nr)),
             I386 => Some((Self::I386, nr)),
             AARCH64 => Some((Self::Aarch64, nr)),
+            ARM => Some((Self::Arm, nr)),
             _ => None,
         }
     }
@@ -93,12 +107,45 @@ impl fmt::Display for Abi {
     }
 }
 
+/// The name of an architecture that no table here is of, from its `AUDIT_ARCH_*` (`include/uapi/linux/audit.h`); `None`
+/// where it is of an [`Abi`], or unknown.
+#[must_use]
+pub const fn architecture_name(arch: u32) -> Option<&'static str> {
+    Some(match arch {
+        0x0000_0002 => "sparc",
+        0x0000_0004 => "m68k",
+        0x0000_0008 => "mips",
+        0x4000_0008 => "mipsel",
+        0x8000_0008 => "mips64",
+        0xc000_0008 => "mipsel64",
+        0xa000_0008 => "mips64n32",
+        0xe000_0008 => "mipsel64n32",
+        0x0000_000f => "parisc",
+        0x8000_000f => "parisc64",
+        0x0000_0014 => "ppc",
+        0x8000_0015 => "ppc64",
+        0xc000_0015 => "ppc64le",
+        0x0000_0016 => "s390",
+        0x8000_0016 => "s390x",
+        0x0000_0028 => "armeb",
+        0x0000_002a => "sh",
+        0x4000_002a => "shel",
+        0x8000_002b => "sparc64",
+        0x4000_00f3 => "riscv32",
+        0xc000_00f3 => "riscv64",
+        0x4000_0102 => "loongarch32",
+        0xc000_0102 => "loongarch64",
+        0xc000_9026 => "alpha",
+        _ => return None,
+    })
+}
+
 /// A machine, which runs programs of one or more ABIs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Arch {
     /// x86-64 with its compatibility ABIs.
     X86,
-    /// 64-bit ARM. Its 32-bit ABI is not in the tables: to a filter it is a foreign architecture.
+    /// 64-bit ARM. Filters compiled for it treat its 32-bit ABI as a foreign architecture.
     Aarch64,
 }
 
@@ -110,12 +157,22 @@ impl Arch {
         Self::X86
     };
 
-    /// Its ABIs, in the order strace's filters test them.
+    /// The ABIs that filters compiled for it tell apart, in the order strace's filters test them.
     #[must_use]
     pub const fn abis(self) -> &'static [Abi] {
         match self {
             Self::X86 => &[Abi::X32, Abi::I386, Abi::X86_64],
             Self::Aarch64 => &[Abi::Aarch64],
+        }
+    }
+
+    /// The ABIs of the programs that it runs, that of 64-bit programs last.
+    #[must_use]
+    pub const fn runs(self) -> &'static [Abi] {
+        match self {
+            Self::X86 => self.abis(),
+            // With CONFIG_COMPAT.
+            Self::Aarch64 => &[Abi::Arm, Abi::Aarch64],
         }
     }
 
@@ -192,7 +249,7 @@ impl Multiplexer {
 
 #[cfg(test)]
 mod tests {
-    use super::{Abi, X32_SYSCALL_BIT};
+    use super::{Abi, X32_SYSCALL_BIT, architecture_name};
 
     #[test]
     fn classification_inverts_the_raw_number() {
@@ -215,6 +272,15 @@ mod tests {
             Some((Abi::X86_64, X32_SYSCALL_BIT - 1))
         );
         assert_eq!(Abi::of(arch, u32::MAX), Some((Abi::X32, 0xbfff_ffff)));
-        assert_eq!(Abi::of(0x4000_0028, 1), None, "32-bit ARM");
+        assert_eq!(Abi::of(0xc000_00f3, 1), None, "riscv64");
+        assert_eq!(architecture_name(0xc000_00f3), Some("riscv64"));
+        assert_eq!(architecture_name(1), None);
+        for abi in Abi::ALL {
+            assert_eq!(
+                architecture_name(abi.audit_arch()),
+                None,
+                "{abi} has a table"
+            );
+        }
     }
 }

@@ -1,4 +1,4 @@
-//! System call numbers, names and classes of four ABIs, and the grammar of trace sets.
+//! System call numbers, names and classes of five ABIs, and the grammar of trace sets.
 //!
 //! - [`Abi`] names an ABI and tells it from the architecture and number that a stop or a filter sees.
 //! - [`Table`] holds the calls of every ABI: number to name in O(1), and back.
@@ -11,7 +11,7 @@ mod table;
 mod tables;
 mod trace_set;
 
-pub use abi::{Abi, Arch, Multiplexer, X32_SYSCALL_BIT};
+pub use abi::{Abi, Arch, Multiplexer, X32_SYSCALL_BIT, architecture_name};
 pub use class::{Class, Classes};
 pub use nearest::nearest;
 pub use table::{Syscall, Table};

@@ -95,7 +95,7 @@ pub struct Table {
     pub(crate) name: &'static str,
     pub(crate) as_strace: bool,
     /// Indexed by [`Abi::index`].
-    pub(crate) abis: [&'static Dense; 4],
+    pub(crate) abis: [&'static Dense; Abi::ALL.len()],
     pub(crate) socketcall: &'static [Row],
     pub(crate) ipc: &'static [Row],
 }
@@ -280,15 +280,15 @@ mod tests {
 
     #[test]
     fn sizes_are_the_highest_number_plus_one_with_straces_pseudo_numbers_in_its_tables() {
-        for (name, x86_64, i386, x32, aarch64) in [
-            ("strace-5.4", 436, 546, 548, 436),
-            ("strace-6.1", 451, 546, 548, 451),
-            ("strace-7.2", 472, 546, 548, 472),
-            ("current", 472, 472, 548, 472),
+        for (name, x86_64, i386, x32, aarch64, arm) in [
+            ("strace-5.4", 436, 546, 548, 436, 436),
+            ("strace-6.1", 451, 546, 548, 451, 451),
+            ("strace-7.2", 472, 546, 548, 472, 472),
+            ("current", 472, 472, 548, 472, 472),
         ] {
             let table = Table::named(name).expect("named");
             let sizes = Abi::ALL.map(|abi| table.size(abi));
-            assert_eq!(sizes, [x86_64, i386, x32, aarch64], "{name}");
+            assert_eq!(sizes, [x86_64, i386, x32, aarch64, arm], "{name}");
         }
     }
 
@@ -304,6 +304,8 @@ mod tests {
             (Abi::X32, 520, "execve"),
             (Abi::Aarch64, 203, "connect"),
             (Abi::Aarch64, 221, "execve"),
+            (Abi::Arm, 283, "connect"),
+            (Abi::Arm, 11, "execve"),
         ] {
             assert_eq!(table.name_of(abi, nr), Some(name), "{abi} {nr}");
             assert_eq!(table.numbers_of(abi, name).collect::<Vec<_>>(), [nr]);

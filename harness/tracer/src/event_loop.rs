@@ -490,7 +490,7 @@ fn makes_task(abi: Abi, number: u32) -> bool {
         Abi::X86_64 | Abi::X32 => matches!(number, 56 | 57 | 58 | 435),
         // The same of syscall_32.tbl.
         Abi::I386 => matches!(number, 120 | 2 | 190 | 435),
-        Abi::Aarch64 => false,
+        Abi::Aarch64 | Abi::Arm => false,
     }
 }
 

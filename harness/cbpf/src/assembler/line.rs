@@ -56,7 +56,7 @@ pub(super) fn parse(line: &str, number: usize, pc: usize) -> Result<Line<'_>, As
     let heading = line.trim();
     // A preprocessor's line, or a comment as in a shell.
     if line.starts_with('#')
-        || heading.starts_with("line ") && heading.contains(" OP ")
+        || is_listing_heading(heading)
         || !heading.is_empty() && heading.bytes().all(|byte| byte == b'=')
     {
         return Ok(parsed);
@@ -81,6 +81,15 @@ pub(super) fn parse(line: &str, number: usize, pc: usize) -> Result<Line<'_>, As
         parser.end()?;
         return Ok(parsed);
     }
+}
+
+/// The names of a listing's columns: `line  OP   JT   JF   K` by scmp_bpf_disasm, `line  CODE  JT   JF      K` by
+/// seccomp-tools.
+fn is_listing_heading(line: &str) -> bool {
+    let mut words = line.split_whitespace();
+    words.next() == Some("line")
+        && matches!(words.next(), Some("OP" | "CODE"))
+        && words.eq(["JT", "JF", "K"])
 }
 
 fn is_label(word: &str) -> bool {
@@ -199,17 +208,21 @@ impl<'a> Parser<'a> {
         let start = self.position();
         self.mnemonic = "an instruction in numbers";
         let braces = self.accept("{");
-        let first = self.peek();
-        let mut code = self.number()?;
-        if !braces && self.accept(":") {
-            // Listings number their lines in decimal, with leading zeros.
-            let found = first.parse().unwrap_or(usize::MAX);
+        // Listings number their lines in decimal, with leading zeros that make no octal number of it.
+        let before = self.at;
+        let first = self.next();
+        if !braces
+            && self.accept(":")
+            && let Ok(found) = first.parse::<usize>()
+        {
             if found != pc {
                 let expected = pc;
                 return Err(start.error(AssembleReason::Numbering { expected, found }));
             }
-            code = self.number()?;
+        } else {
+            self.at = before;
         }
+        let code = self.number()?;
         let field = |parser: &mut Self| -> Result<(Position, u32), AssembleError> {
             if braces {
                 parser.expect(",", "a ','")?;

@@ -13,17 +13,20 @@
 //! ```
 //!
 //! `#` before a constant may be missing; constants are decimal, hexadecimal (`0x`), octal (`0`) or binary (`0b`).
-//! A line may also be an instruction's four numbers, `code jt jf k`, as libseccomp's `scmp_bpf_disasm` lists them
-//! (`0000: 0x20 0x00 0x00 0x00000004 ld $data[4]`; what follows them is a comment, and so is its heading) or as
-//! `bpf_asm -c` does (`{ 0x20, 0, 0, 0x00000004 },`).
+//! A line may also be an instruction's four numbers, `code jt jf k`, as libseccomp's `scmp_bpf_disasm` and `seccomp-tools
+//! disasm` list them (`0000: 0x20 0x00 0x00 0x00000004 ld $data[4]`; what follows them is a comment, and so is the
+//! heading) or as `bpf_asm -c` does (`{ 0x20, 0, 0, 0x00000004 },`).
 //!
 //! A text of one line may be what `bpf_asm` prints by itself: `2,32 0 0 4,6 0 0 0,`.
+//!
+//! Of what `strace -d --seccomp-bpf` writes, the lines that print its filter are read (`strace: STMT(BPF_TAX)`).
 //!
 //! Mnemonics and registers may be in capitals, and a line whose first character is `#` is a comment.
 //!
 //! The assembler adds nothing: a line is an instruction, and a jump that does not reach is an error.
 
 mod line;
+mod strace;
 
 use std::collections::HashMap;
 
@@ -119,6 +122,9 @@ pub enum AssembleReason {
         /// How many there are.
         found: usize,
     },
+    /// A line of strace's dump that is none of the instructions it prints.
+    #[error("'{0}' is no instruction as strace -d --seccomp-bpf prints them")]
+    Dump(String),
     /// The kernel would refuse the instruction.
     #[error("{0}")]
     Refused(Violation),
@@ -153,6 +159,8 @@ impl Position {
 pub fn assemble(text: &str) -> Result<Program, AssembleError> {
     let mut text = without_comments(text)?;
     if let Some(lines) = one_line_of_numbers(&text)? {
+        text = lines;
+    } else if let Some(lines) = strace::numbers(&text)? {
         text = lines;
     }
     let mut items: Vec<(Position, Item)> = Vec::new();

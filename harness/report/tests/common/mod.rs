@@ -80,6 +80,8 @@ pub(crate) fn plan(workloads: Vec<WorkloadPlan>, modes: &[Mode], runs: u32) -> P
                         compiler: compiler.into(),
                         instructions: 41,
                         cacheable: compiler == "linear",
+                        allowed_calls: Some(371),
+                        cached_calls: Some(if compiler == "linear" { 371 } else { 0 }),
                     },
                 });
             }
@@ -237,6 +239,7 @@ pub(crate) fn record(plan: Plan, samples: &[Sample]) -> Record {
             cap_sys_admin: true,
             seccomp_stop_order: Some("after-enter".into()),
             call_source: Some("syscall-info".into()),
+            seccomp_cache: Some(true),
             load_average: Some(0.25),
             others_runnable: Some(0),
         },

@@ -23,10 +23,11 @@ macro_rules! strace_table {
             static X32: [Option<Syscall>; size($version::x32::ROWS)] = dense($version::x32::ROWS);
             static AARCH64: [Option<Syscall>; size($version::aarch64::ROWS)] =
                 dense($version::aarch64::ROWS);
+            static ARM: [Option<Syscall>; size($version::arm::ROWS)] = dense($version::arm::ROWS);
             Table {
                 name: $name,
                 as_strace: true,
-                abis: [&X86_64, &I386, &X32, &AARCH64],
+                abis: [&X86_64, &I386, &X32, &AARCH64, &ARM],
                 socketcall: $version::socketcall::ROWS,
                 ipc: $version::ipc::ROWS,
             }
@@ -48,6 +49,7 @@ pub(crate) static CURRENT: Table = Table {
         &CURRENT_I386,
         STRACE_7_2.abis[Abi::X32.index()],
         STRACE_7_2.abis[Abi::Aarch64.index()],
+        STRACE_7_2.abis[Abi::Arm.index()],
     ],
     socketcall: v7_2::socketcall::ROWS,
     ipc: v7_2::ipc::ROWS,

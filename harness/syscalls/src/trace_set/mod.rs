@@ -4,7 +4,7 @@ mod parse;
 
 use std::fmt;
 
-use crate::abi::{Abi, Multiplexer};
+use crate::abi::{Abi, Arch, Multiplexer};
 use crate::table::Table;
 
 pub use parse::{ParseError, Reason};
@@ -45,7 +45,7 @@ pub struct TraceSet {
     text: String,
     table: &'static Table,
     /// Indexed by [`Abi::index`].
-    numbers: [Numbers; 4],
+    numbers: [Numbers; Abi::ALL.len()],
     /// A bit a call that the text names, before negation; indexed by [`Multiplexer`].
     subcalls: [u32; 2],
     negated: bool,
@@ -130,7 +130,7 @@ impl TraceSet {
     /// Whether nothing is in the set.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.numbers == [Numbers::NONE; 4] && self.subcalls == [0; 2]
+        self.numbers == [Numbers::NONE; Abi::ALL.len()] && self.subcalls == [0; 2]
     }
 
     /// Whether everything is in the set.
@@ -142,6 +142,38 @@ impl TraceSet {
             .flat_map(|abi| abi.0)
             .all(|word| word == u64::MAX);
         full && self.subcalls == [0; 2]
+    }
+
+    /// A line that names the elements which mean something, but no call of `arch`, and so trace nothing there; `None` where
+    /// there is none. Elements with a `?` before them may match nothing.
+    #[must_use]
+    pub fn absent_from(&self, arch: Arch) -> Option<String> {
+        let elements = self.text.trim_start_matches('!').split(',');
+        let absent = elements.filter(|element| {
+            let named = !element.is_empty() && !element.starts_with('?') && *element != "none";
+            named && Self::parse(element, self.table).is_ok_and(|alone| !alone.has_any(arch))
+        });
+        let absent: Vec<String> = absent.map(|element| format!("'{element}'")).collect();
+        let (text, machine) = (&self.text, arch.native_abi());
+        let (verb, traces) = match absent.len() {
+            0 => return None,
+            1 => ("is no call", "traces"),
+            _ => ("are no calls", "trace"),
+        };
+        let absent = absent.join(", ");
+        Some(format!(
+            "trace set '{text}': {absent} {verb} of a machine of {machine} and {traces} nothing there"
+        ))
+    }
+
+    /// Whether a call of the machine is in the set.
+    fn has_any(&self, arch: Arch) -> bool {
+        let abis = arch.abis();
+        let subcalls = abis.contains(&Abi::I386) && self.subcalls != [0; 2];
+        subcalls
+            || abis
+                .iter()
+                .any(|abi| self.numbers[abi.index()] != Numbers::NONE)
     }
 
     /// The table its names were looked up in.

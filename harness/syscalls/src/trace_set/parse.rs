@@ -105,7 +105,7 @@ pub(super) fn parse(text: &str, table: &'static Table) -> Result<TraceSet, Parse
     let mut set = TraceSet {
         text: text.to_owned(),
         table,
-        numbers: [Numbers::NONE; 4],
+        numbers: [Numbers::NONE; Abi::ALL.len()],
         subcalls: [0; 2],
         negated: false,
     };
@@ -275,11 +275,11 @@ fn posix_only(pattern: &str) -> Result<(), Reason> {
     Ok(())
 }
 
-/// The ABIs of strace's designators: the 64-bit ones of every machine, i386, x32.
+/// The ABIs of strace's designators: the 64-bit and the 32-bit ones of every machine, x32.
 fn abis_of(designator: &str) -> Option<&'static [Abi]> {
     match designator {
         "64" => Some(&[Abi::X86_64, Abi::Aarch64]),
-        "32" => Some(&[Abi::I386]),
+        "32" => Some(&[Abi::I386, Abi::Arm]),
         "x32" => Some(&[Abi::X32]),
         _ => None,
     }

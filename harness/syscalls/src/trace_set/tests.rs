@@ -14,6 +14,48 @@ fn x86_64(text: &str) -> Vec<u32> {
 }
 
 #[test]
+fn what_a_machine_does_not_have_is_named() {
+    use crate::abi::Arch;
+    for (text, arch, expected) in [
+        (
+            "open",
+            Arch::Aarch64,
+            Some("'open' is no call of a machine of aarch64 and traces nothing there"),
+        ),
+        (
+            "open,openat,stat",
+            Arch::Aarch64,
+            Some("'open', 'stat' are no calls of a machine of aarch64 and trace nothing there"),
+        ),
+        ("!fork", Arch::Aarch64, Some("'fork' is no call")),
+        (
+            "/^pciconfig",
+            Arch::X86,
+            Some("'/^pciconfig' is no call of a machine of x86_64"),
+        ),
+        ("connect@32", Arch::Aarch64, Some("'connect@32'")),
+        ("?open,openat", Arch::Aarch64, None),
+        ("openat,%file,!all", Arch::Aarch64, None),
+        ("none", Arch::Aarch64, None),
+        ("all", Arch::Aarch64, None),
+        ("open,semop,socketcall", Arch::X86, None),
+    ] {
+        let Ok(set) = TraceSet::parse(text, Table::current()) else {
+            assert_eq!(expected, None, "{text}");
+            continue;
+        };
+        let found = set.absent_from(arch);
+        match expected {
+            None => assert_eq!(found, None, "{text}"),
+            Some(part) => assert!(
+                found.as_deref().is_some_and(|line| line.contains(part)),
+                "{text}: {found:?}"
+            ),
+        }
+    }
+}
+
+#[test]
 fn elements_select_the_numbers_of_the_kernels_tables() {
     for (text, expected) in [
         ("none", vec![]),
