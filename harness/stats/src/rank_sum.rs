@@ -10,6 +10,7 @@
 use crate::error::{Error, check_alpha, check_level, sorted};
 use crate::interval::Interval;
 use crate::normal;
+use crate::signed_rank::smallest_with;
 
 /// Up to this many values in each sample the null distribution is computed exactly.
 const EXACT: usize = 50;
@@ -34,19 +35,43 @@ pub enum Side {
 pub fn shift(x: &[f64], y: &[f64], level: f64) -> Result<Interval, Error> {
     check_level(level)?;
     let (x, y) = (sorted(x)?, sorted(y)?);
-    let mut differences: Vec<f64> = x
-        .iter()
-        .flat_map(|x| y.iter().map(move |y| y - x))
-        .collect();
-    differences.sort_unstable_by(f64::total_cmp);
-    let count = differences.len();
+    let count = pairs(&x, &y);
     let rank = critical_rank(x.len(), y.len(), level);
+    let difference = |rank| difference(&x, &y, rank);
     Ok(Interval {
-        estimate: f64::midpoint(differences[(count - 1) / 2], differences[count / 2]),
-        low: rank.map(|rank| differences[rank - 1]),
-        high: rank.map(|rank| differences[count - rank]),
+        estimate: f64::midpoint(difference(count.div_ceil(2)), difference(count / 2 + 1)),
+        low: rank.map(difference),
+        high: rank.map(|rank| difference(count + 1 - rank)),
         level,
     })
+}
+
+/// How many pairs the two samples have.
+fn pairs(x: &[f64], y: &[f64]) -> u64 {
+    x.len() as u64 * y.len() as u64
+}
+
+/// The `rank`-th smallest difference y − x (from 1) of values in ascending order,
+/// without memory for the differences, of which there are as many as pairs.
+fn difference(x: &[f64], y: &[f64], rank: u64) -> f64 {
+    let (least, greatest) = (y[0] - x[x.len() - 1], y[y.len() - 1] - x[0]);
+    smallest_with(least, greatest, |limit| {
+        differences_up_to(x, y, limit) >= rank
+    })
+}
+
+/// How many differences are at most `limit`. A difference rounds, but never grows
+/// with what is subtracted, so the partners of a growing value are a growing prefix.
+fn differences_up_to(x: &[f64], y: &[f64], limit: f64) -> u64 {
+    let mut partners = 0;
+    let mut count = 0;
+    for x in x {
+        while partners < y.len() && y[partners] - x <= limit {
+            partners += 1;
+        }
+        count += partners as u64;
+    }
+    count
 }
 
 /// The probability, if `y` lay above `x` by just `by`, of samples that speak at
@@ -141,7 +166,7 @@ fn tie_correction(x: &[f64], y: &[f64]) -> f64 {
 
 /// The largest C ≥ 1 with P(U ≤ C − 1) ≤ (1 − level) / 2, U the Mann–Whitney
 /// statistic of `n` and `m` values under the null hypothesis.
-fn critical_rank(n: usize, m: usize, level: f64) -> Option<usize> {
+fn critical_rank(n: usize, m: usize, level: f64) -> Option<u64> {
     let tail = (1.0 - level) / 2.0;
     let rank = if n.max(m) <= EXACT {
         let ways = null_distribution(n, m);
@@ -149,22 +174,24 @@ fn critical_rank(n: usize, m: usize, level: f64) -> Option<usize> {
         // Levels that are met exactly must not be missed by rounding.
         let tail = tail * (1.0 + 1e-12) * total as f64;
         let mut cumulative = 0;
-        ways.into_iter()
+        ways[..n * m]
+            .iter()
             .take_while(|ways| {
-                cumulative += ways;
+                cumulative += **ways;
                 cumulative as f64 <= tail
             })
-            .count()
+            .count() as u64
     } else {
         let (n, m) = (n as f64, m as f64);
+        let mean = n * m / 2.0;
         let deviation = (n * m * (n + m + 1.0) / 12.0).sqrt();
-        let rank = (n * m / 2.0 + 0.5 + normal::quantile(tail) * deviation).floor();
+        let rank = (mean + 0.5 + normal::quantile(tail) * deviation).floor();
         #[expect(
             clippy::cast_possible_truncation,
             clippy::cast_sign_loss,
             reason = "a float's cast saturates, and negative means no rank"
         )]
-        let rank = rank.max(0.0) as usize;
+        let rank = rank.clamp(0.0, 2.0 * mean) as u64;
         rank
     };
     (rank > 0).then_some(rank)
@@ -288,5 +315,50 @@ mod tests {
             assert!(rank_sum_p(&same, &same, 0.0, side).unwrap() >= 0.5);
         }
         assert!(rank_sum_p(&same, &[4.0; 8], 0.5, Side::Above).unwrap() < 0.01);
+    }
+
+    /// 10¹⁰ differences, which would take 80 GB: none is kept. `y` is `x` moved by 1,
+    /// but for a tenth that lie far above.
+    #[test]
+    fn a_hundred_thousand_values_each_take_no_memory() {
+        let x: Vec<f64> = (0..100_000).map(|at| f64::from(at % 1009)).collect();
+        let far = |at: u32| if at.is_multiple_of(10) { 1e9 } else { 0.0 };
+        let y: Vec<f64> = (0..100_000)
+            .map(|at| f64::from(at % 1009) + 1.0 + far(at))
+            .collect();
+        let shift = shift(&x, &y, 0.95).unwrap();
+        // A median of differences of which a tenth lies above all others: the 5/9
+        // quantile of the rest, whose density is triangular.
+        let expected = 1.0 + 1009.0 * (1.0 - (1.0 - 1.0_f64 / 9.0).sqrt());
+        assert!(
+            (shift.estimate - expected).abs() < 2.0,
+            "{shift:?} {expected}"
+        );
+        let (low, high) = (shift.low.unwrap(), shift.high.unwrap());
+        assert!(
+            low < shift.estimate && shift.estimate < high && high - low < 12.0,
+            "{shift:?}"
+        );
+        let p = rank_sum_p(&x, &y, 0.0, Side::Above).unwrap();
+        assert!(p < 1e-9, "{p}");
+    }
+
+    proptest::proptest! {
+        /// The bisection finds what sorting all the differences finds, for values
+        /// of any size and sign.
+        #[test]
+        fn selects_as_sorting_does(
+            mut x in proptest::collection::vec(proptest::num::f64::NORMAL, 1..20),
+            mut y in proptest::collection::vec(proptest::num::f64::NORMAL, 1..20),
+        ) {
+            x.sort_unstable_by(f64::total_cmp);
+            y.sort_unstable_by(f64::total_cmp);
+            let mut differences: Vec<f64> = x.iter().flat_map(|x| y.iter().map(move |y| y - x)).collect();
+            differences.sort_unstable_by(f64::total_cmp);
+            for (at, expected) in differences.into_iter().enumerate() {
+                let selected = difference(&x, &y, at as u64 + 1);
+                assert_eq!(selected.to_bits(), (expected + 0.0).to_bits());
+            }
+        }
     }
 }

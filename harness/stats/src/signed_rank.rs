@@ -47,16 +47,22 @@ pub(crate) fn averages(n: usize) -> u64 {
     n * (n + 1) / 2
 }
 
-/// The `rank`-th smallest Walsh average (from 1) of values in ascending order.
-///
-/// A bisection over the floating-point numbers for the smallest one that has
-/// at least `rank` averages at or below it: 64 steps of linear time, and no
-/// memory for the averages, of which there are quadratically many.
+/// The `rank`-th smallest Walsh average (from 1) of values in ascending order,
+/// without memory for the averages, of which there are quadratically many.
 pub(crate) fn walsh_average(sorted: &[f64], rank: u64) -> f64 {
-    let (mut low, mut high) = (key(sorted[0]), key(sorted[sorted.len() - 1]));
+    smallest_with(sorted[0], sorted[sorted.len() - 1], |limit| {
+        averages_up_to(sorted, limit) >= rank
+    })
+}
+
+/// The smallest floating-point number from `low` to `high` for which `holds` is
+/// true; it must be true for `high`, and for every number above one for which it
+/// is. A bisection of at most 64 steps.
+pub(crate) fn smallest_with(low: f64, high: f64, holds: impl Fn(f64) -> bool) -> f64 {
+    let (mut low, mut high) = (key(low), key(high));
     while low < high {
         let middle = midpoint(low, high);
-        if averages_up_to(sorted, from_key(middle)) >= rank {
+        if holds(from_key(middle)) {
             high = middle;
         } else {
             low = middle + 1;
