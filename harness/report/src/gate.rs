@@ -128,15 +128,7 @@ fn sentences(report: &GateReport) -> Vec<String> {
         .comparisons
         .iter()
         .filter(|comparison| !comparison.metric.is_exact());
-    let detectable = times
-        .clone()
-        .filter_map(|comparison| comparison.min_detectable_effect);
-    if let Some(greatest) = detectable.reduce(f64::max) {
-        sentences.push(format!(
-            "A regression of {} or more would have been found in every comparison four times out of five.",
-            share(greatest)
-        ));
-    }
+    sentences.extend(detectable(report, times.clone()));
     let rules = &report.rules;
     let mut declared = format!(
         "Declared beforehand: a regression is more than {} or the calibrated noise, whichever is larger (column threshold), false alarms {} over all comparisons",
@@ -181,6 +173,38 @@ fn sentences(report: &GateReport) -> Vec<String> {
         report.base.path, report.base.version, report.head.path, report.head.version
     ));
     sentences
+}
+
+/// What the procedure as a whole would have found, the comparisons of `times` taken
+/// one at a time.
+fn detectable<'a>(
+    report: &GateReport,
+    times: impl Iterator<Item = &'a Comparison>,
+) -> Option<String> {
+    let effects: Vec<Option<f64>> = times
+        .map(|comparison| comparison.min_detectable_effect)
+        .collect();
+    let blind = effects.iter().filter(|effect| effect.is_none()).count();
+    let Some(greatest) = effects.iter().copied().flatten().reduce(f64::max) else {
+        return (blind > 0).then(|| "No regression of any size would have been found.".to_owned());
+    };
+    // Two records are looked at once, and nothing confirms what they show.
+    let included = if report.rules.looks.is_empty() {
+        "the sharing of the error over all comparisons"
+    } else {
+        "the looks, the sharing of the error over all comparisons and any confirmation"
+    };
+    let mut sentence = format!(
+        "If one comparison, whichever, had a regression of {} or more, it would have failed four times out of five, {included} included",
+        share(greatest)
+    );
+    if blind > 0 {
+        sentence.push_str(&format!(
+            "; in {} no regression of any size would have been found",
+            counted(blind as u64, "other comparison")
+        ));
+    }
+    Some(sentence + ".")
 }
 
 /// Why those that do not pass do not.

@@ -14,7 +14,6 @@
 mod bootstrap;
 mod change_points;
 mod detectable;
-mod deviation;
 mod error;
 mod holm;
 mod interval;
@@ -29,11 +28,11 @@ pub mod random;
 mod rank_sum;
 mod sequential;
 mod signed_rank;
+mod spread;
 
 pub use bootstrap::bootstrap_percentile;
 pub use change_points::{ChangePoint, change_points};
-pub use detectable::detectable_shift;
-pub use deviation::robust_deviation;
+pub use detectable::{Look, detectable_shift};
 pub use error::Error;
 pub use holm::{holm_adjusted, holm_rejections};
 pub use interval::Interval;
@@ -44,3 +43,4 @@ pub use outlier::{Outlier, classify_outliers};
 pub use rank_sum::{Side, detectable_difference, rank_sum_p, shift};
 pub use sequential::{Spending, look_levels};
 pub use signed_rank::hodges_lehmann;
+pub use spread::{rank_sum_spread, signed_rank_spread};

@@ -2,9 +2,10 @@
 //! refusal of what is no sample. What holds on average is in `simulations.rs`.
 
 use harness_stats::random::Rng;
+use harness_stats::signed_rank_spread;
 use harness_stats::{Error, Interval, Spending, bootstrap_percentile, change_points};
+use harness_stats::{Look, holm_adjusted, look_levels, median, noise_floor, rank_sum_spread};
 use harness_stats::{classify_outliers, detectable_shift, hodges_lehmann, hodges_lehmann_bounds};
-use harness_stats::{holm_adjusted, look_levels, median, noise_floor, robust_deviation};
 use harness_stats::{signed_rank_p_greater, signed_rank_p_less};
 use proptest::prelude::*;
 
@@ -108,13 +109,14 @@ proptest! {
         let scale = -2_f64.powi(power);
         let mut shuffled: Vec<_> = sample.iter().map(|value| value * scale).collect();
         Rng::new(seed).shuffle(&mut shuffled);
-        for statistic in [noise_floor, robust_deviation] {
+        let both: fn(&[f64]) -> Result<f64, Error> = |sample| rank_sum_spread(sample, sample);
+        for statistic in [noise_floor, signed_rank_spread, both] {
             let plain = statistic(&sample).unwrap();
             prop_assert_eq!(statistic(&shuffled), Ok(plain * scale.abs()));
             prop_assert!(plain >= 0.0);
         }
         let moved: Vec<_> = sample.iter().map(|value| value + shift).collect();
-        let spreads = [sample, moved].map(|sample| robust_deviation(&sample).ok());
+        let spreads = [sample, moved].map(|sample| signed_rank_spread(&sample).ok());
         prop_assert!(close(spreads[0], spreads[1], 1e-8), "{:?}", spreads);
     }
 
@@ -243,12 +245,14 @@ proptest! {
             prop_assert_eq!(p.is_ok(), usable && number.is_finite());
             prop_assert!(p.is_err() || p.is_ok_and(|p| p > 0.0 && p <= 1.0));
         }
-        let _ = robust_deviation(&sample);
+        let _ = signed_rank_spread(&sample);
+        let _ = rank_sum_spread(&sample, &[number]);
         let _ = holm_adjusted(&sample);
         let _ = look_levels(&[1, size], number, Spending::OBrienFleming);
-        let _ = detectable_shift(size, number, 0.05, number);
-        let _ = detectable_shift(size, 1.0, number, 0.8);
-        let shift = detectable_shift(size, 1.0, 0.05, 0.8);
+        let once = |level| [Look { pairs: size, level }];
+        let _ = detectable_shift(&once(0.05), Some(number), number, number);
+        let _ = detectable_shift(&once(number), None, 1.0, 0.8);
+        let shift = detectable_shift(&once(0.05), None, 1.0, 0.8);
         prop_assert_eq!(shift.is_ok(), size > 0);
     }
 }
@@ -266,12 +270,13 @@ proptest! {
         power in 0.3..0.95,
         spread in 0.01..100.0,
     ) {
-        let shift = |alpha, power| detectable_shift(pairs, 1.0, alpha, power).unwrap().unwrap();
+        let of = |level, spread, power| detectable_shift(&[Look { pairs, level }], None, spread, power).unwrap();
+        let shift = |alpha, power| of(alpha, 1.0, power).unwrap();
         let plain = shift(alpha, power);
         prop_assert!(plain > 0.0);
         prop_assert!(shift(alpha, power + 0.03) > plain);
         prop_assert!(shift(alpha * 1.5, power) <= plain);
-        let scaled = detectable_shift(pairs, spread, alpha, power).unwrap();
+        let scaled = of(alpha, spread, power);
         prop_assert!(close(scaled, Some(plain * spread), 1e-9));
     }
 }

@@ -9,8 +9,8 @@ type Count = fn(&Sample) -> Option<u64>;
 /// Stops for signals are left out: two SIGCHLD that come together are one.
 const COUNTS: [(Metric, Count); 4] = [
     (Metric::Stops, |sample| {
-        let for_signals = sample.stops_signal? + sample.stops_group?;
-        Some(sample.stops_total? - for_signals)
+        let for_signals = sample.stops_signal?.checked_add(sample.stops_group?)?;
+        sample.stops_total?.checked_sub(for_signals)
     }),
     (Metric::Syscalls, |sample| sample.syscalls),
     (Metric::TracedEvents, |sample| sample.traced_events),

@@ -40,6 +40,8 @@ pub struct Observations {
     pub base: Vec<f64>,
     /// d of head.
     pub head: Vec<f64>,
+    /// Whole blocks that were not left out, whether or not they could be observed.
+    pub blocks: u32,
 }
 
 /// The samples of one side of one mode in one pass of one block; the control has
@@ -68,8 +70,9 @@ pub fn dropped(samples: &[Sample], workload: &str, max_steal: f64) -> Vec<u32> {
     let mut sums: BTreeMap<u32, (u64, u64)> = BTreeMap::new();
     for sample in samples.iter().filter(|sample| sample.workload == workload) {
         let (stolen, wall) = sums.entry(sample.block).or_default();
-        *stolen += sample.steal_ns.unwrap_or(0);
-        *wall += sample.wall_ns;
+        // A record's numbers may be any, and no sum of true ones comes near the limit.
+        *stolen = stolen.saturating_add(sample.steal_ns.unwrap_or(0));
+        *wall = wall.saturating_add(sample.wall_ns);
     }
     sums.into_iter()
         .filter(|(_, (stolen, wall))| *stolen as f64 > max_steal * *wall as f64)
@@ -107,8 +110,8 @@ pub fn context_switches(samples: &[Sample], scope: &Scope<'_>) -> Observations {
     let placed = placed(samples, scope);
     let switches = |block, pass, side| -> Option<f64> {
         let sample = placed.get(&(block, pass, Some(side), scope.mode))?;
-        let count = sample.tracee_voluntary + sample.tracer_voluntary;
-        let count = count as f64 / f64::from(sample.executions.max(1));
+        let count = sample.tracee_voluntary as f64 + sample.tracer_voluntary as f64;
+        let count = count / f64::from(sample.executions.max(1));
         (count >= FEWEST_SWITCHES).then(|| count.ln())
     };
     observe(samples, scope, &placed, switches)
@@ -134,6 +137,16 @@ fn observe(
         if passes.len() != 2 || dropped.contains(&block) {
             continue;
         }
+        let arms = [
+            (None, crate::UNTRACED),
+            (Some(Side::Base), scope.mode),
+            (Some(Side::Head), scope.mode),
+        ];
+        let whole = passes.iter().all(|pass| {
+            arms.iter()
+                .all(|(side, mode)| placed.contains_key(&(block, *pass, *side, *mode)))
+        });
+        observations.blocks += u32::from(whole);
         let mean = |side| -> Option<f64> {
             let values: Option<Vec<f64>> = passes
                 .iter()
