@@ -10,6 +10,7 @@
 
 mod attach;
 mod calibration;
+mod csv_rows;
 mod directory;
 mod environment;
 mod error;
@@ -29,6 +30,7 @@ pub use attach::{
     RateRow, TracerWindow, Window,
 };
 pub use calibration::{Calibration, Fingerprint, Floor};
+pub use csv_rows::csv_rows;
 pub use directory::RecordDirectory;
 pub use environment::{Cpu, Environment, SeccompState};
 pub use error::Error;

@@ -8,7 +8,7 @@
 use crate::render::Format;
 use crate::tables::{escaped, printable_lines, push_markdown_table, push_wrapped, terminal_table};
 use crate::units::{UNKNOWN, counted, level_text};
-use harness_record::{Change, Comparison, Error, GateReport, Metric, Verdict};
+use harness_record::{Change, Comparison, Error, GateReport, Metric, Verdict, csv_rows};
 
 /// The comparison as text that ends with a line's end. CSV has a row a comparison.
 ///
@@ -280,12 +280,25 @@ fn markdown(report: &GateReport) -> String {
 }
 
 fn csv(report: &GateReport) -> String {
-    const COLUMNS: &str = "workload,mode,metric,verdict,base,head,change,change_low,change_high,change_level,min_detectable_effect,threshold,observations\n";
-    let mut out = COLUMNS.to_owned();
+    const COLUMNS: [&str; 13] = [
+        "workload",
+        "mode",
+        "metric",
+        "verdict",
+        "base",
+        "head",
+        "change",
+        "change_low",
+        "change_high",
+        "change_level",
+        "min_detectable_effect",
+        "threshold",
+        "observations",
+    ];
     let cell = |value: Option<f64>| value.map_or_else(String::new, |value| value.to_string());
-    for comparison in &report.comparisons {
+    let rows = report.comparisons.iter().map(|comparison| {
         let change = comparison.change;
-        let cells = [
+        [
             comparison.workload.clone(),
             comparison.mode.clone(),
             comparison.metric.name().to_owned(),
@@ -299,9 +312,100 @@ fn csv(report: &GateReport) -> String {
             cell(comparison.min_detectable_effect),
             comparison.threshold.to_string(),
             comparison.observations.to_string(),
-        ];
-        out.push_str(&cells.join(","));
-        out.push('\n');
+        ]
+    });
+    csv_rows(std::iter::once(COLUMNS.map(str::to_owned)).chain(rows))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use harness_record::{Compared, Provenance, Rules};
+
+    fn comparison(workload: &str, min_detectable_effect: Option<f64>) -> Comparison {
+        Comparison {
+            workload: workload.to_owned(),
+            mode: "ptrace".to_owned(),
+            metric: Metric::Ratio,
+            verdict: Verdict::Inconclusive,
+            change: None,
+            min_detectable_effect,
+            threshold: 0.01,
+            base: Some(2.0),
+            head: None,
+            observations: 12,
+            p_regression: None,
+            p_no_regression: None,
+            confirmation: None,
+            reason: "why".to_owned(),
+        }
     }
-    out
+
+    fn report(comparisons: Vec<Comparison>) -> GateReport {
+        let compared = || Compared {
+            path: "p".to_owned(),
+            version: "v".to_owned(),
+        };
+        GateReport {
+            schema_version: harness_record::SCHEMA_VERSION,
+            harness: Provenance {
+                version: "0.1.0".to_owned(),
+                revision: None,
+            },
+            command: Vec::new(),
+            made_at: String::new(),
+            environment: None,
+            base: compared(),
+            head: compared(),
+            rules: Rules {
+                alpha: 0.05,
+                min_effect: 0.01,
+                looks: vec![12],
+                seed: 1,
+                max_steal: 0.05,
+            },
+            verdict: Verdict::Inconclusive,
+            comparisons,
+            dropped_blocks: 0,
+            warnings: Vec::new(),
+        }
+    }
+
+    /// A workload's name may be any text, and stays one cell.
+    #[test]
+    fn names_are_quoted_in_csv() {
+        let name = "a \"b\", c";
+        let text = render_gate(&report(vec![comparison(name, None)]), Format::Csv).unwrap();
+        let mut reader = ::csv::Reader::from_reader(text.as_bytes());
+        let row = reader.records().next().expect("a row").expect("CSV");
+        assert_eq!((&row[0], &row[1], row.len()), (name, "ptrace", 13));
+    }
+
+    /// The largest effect is said, and that some comparisons have none.
+    #[test]
+    fn what_would_have_been_found_is_said() {
+        let said = |effects: &[Option<f64>]| {
+            let comparisons = effects.iter().map(|effect| comparison("w", *effect));
+            let report = report(comparisons.collect());
+            sentences(&report).join(" ")
+        };
+        let all = said(&[Some(0.02), Some(0.03)]);
+        assert!(
+            all.contains(
+                "a regression of 3.00 % or more, it would have failed four times out of five"
+            ),
+            "{all}"
+        );
+        assert!(!all.contains("no regression of any size"), "{all}");
+        let some = said(&[Some(0.02), None]);
+        assert!(
+            some.contains("in 1 other comparison no regression of any size"),
+            "{some}"
+        );
+        let none = said(&[None]);
+        assert!(
+            none.contains("No regression of any size would have been found."),
+            "{none}"
+        );
+    }
 }

@@ -1,9 +1,10 @@
 //! Observations, self-comparisons and comparisons of records on made-up samples,
 //! whose true change is known.
 
-use harness_record::{Sample, SampleStatus, Side, TimeMeasure};
+use harness_record::{Metric, Sample, SampleStatus, Side, TimeMeasure, Verdict};
 use harness_stats::random::Rng;
 use harness_verdict::evidence::weigh;
+use harness_verdict::exact::between;
 use harness_verdict::floor::{Design, in_order, kind, with_itself};
 use harness_verdict::observe::{Observations, Scope, context_switches, dropped, ratios};
 
@@ -160,6 +161,37 @@ fn few_switches_are_not_compared() {
         (sample.tracee_voluntary, sample.tracer_voluntary) = (u64::MAX, u64::MAX);
     }
     assert!(!context_switches(&samples, &scope()).change.is_empty());
+}
+
+/// Fewer stops than stops for signals is no number of stops, and said.
+#[test]
+fn counts_that_contradict_themselves_are_not_compared() {
+    let good = sample(0, 0, None, "ptrace", 1.0);
+    let stops = |damaged: &Sample| {
+        let comparisons = between("w", "ptrace", &[&good], &[damaged]);
+        comparisons
+            .into_iter()
+            .find(|one| one.metric == Metric::Stops)
+    };
+    let with = |signal, group| Sample {
+        stops_signal: signal,
+        stops_group: group,
+        ..good.clone()
+    };
+    for damaged in [
+        with(Some(11), Some(0)),
+        with(Some(u64::MAX), Some(u64::MAX)),
+    ] {
+        let said = stops(&damaged).expect("it is said");
+        assert_eq!((said.verdict, said.head), (Verdict::Inconclusive, None));
+        assert!(
+            said.reason.contains("more stops for signals"),
+            "{}",
+            said.reason
+        );
+    }
+    assert_eq!(stops(&good).map(|said| said.verdict), Some(Verdict::Pass));
+    assert_eq!(stops(&with(None, None)), None);
 }
 
 /// On one binary under a drifting machine, a blocked order is deceived, and the
