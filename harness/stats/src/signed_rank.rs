@@ -26,19 +26,11 @@ pub fn hodges_lehmann(sample: &[f64], level: f64) -> Result<Interval, Error> {
     let walsh = |rank| walsh_average(&values, rank);
     let rank = critical_rank(values.len(), (1.0 - level) / 2.0);
     Ok(Interval {
-        estimate: centre(&values),
+        estimate: f64::midpoint(walsh(averages.div_ceil(2)), walsh(averages / 2 + 1)),
         low: rank.map(walsh),
         high: rank.map(|rank| walsh(averages + 1 - rank)),
         level,
     })
-}
-
-/// The Hodges–Lehmann estimate of values in ascending order, which must not be
-/// empty.
-pub(crate) fn centre(sorted: &[f64]) -> f64 {
-    let averages = averages(sorted.len());
-    let walsh = |rank| walsh_average(sorted, rank);
-    f64::midpoint(walsh(averages.div_ceil(2)), walsh(averages / 2 + 1))
 }
 
 /// How many Walsh averages `n` values have.

@@ -72,7 +72,7 @@ impl Procedure {
         let sizes: Vec<usize> = rules.looks.iter().map(|look| *look as usize).collect();
         Ok(Self {
             looks: rules.looks.clone(),
-            levels: look_levels(&sizes, rules.alpha, harness_stats::Spending::Even)?,
+            levels: look_levels(&sizes, rules.alpha)?,
             alpha: rules.alpha,
             confirms,
             states: vec![State::default(); comparisons],
