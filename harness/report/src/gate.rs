@@ -195,7 +195,7 @@ fn detectable<'a>(
         "the looks, the sharing of the error over all comparisons and any confirmation"
     };
     let mut sentence = format!(
-        "If one comparison, whichever, had a regression of {} or more, it would have failed four times out of five, {included} included",
+        "If any one comparison had a regression of {} or more, it would have failed four times out of five, with {included} taken into account",
         share(greatest)
     );
     if blind > 0 {

@@ -92,7 +92,8 @@ pub fn numbers(workload: &str, mode: &str, metric: Metric, base: f64, head: f64)
 fn contradiction(workload: &str, mode: &str) -> Comparison {
     let mut comparison = numbers(workload, mode, Metric::Stops, 0.0, 0.0);
     comparison.verdict = Verdict::Inconclusive;
-    (comparison.change, comparison.base, comparison.head) = (None, None, None);
+    (comparison.change, comparison.min_detectable_effect) = (None, None);
+    (comparison.base, comparison.head) = (None, None);
     comparison.observations = 0;
     "a sample has more stops for signals than stops: its record is damaged; measure again"
         .clone_into(&mut comparison.reason);
