@@ -78,7 +78,7 @@ pub fn detectable_shift(
 /// Up to so many values the normal approximation promises up to twelve points too
 /// little power where the level is near the smallest p-value; there the tests are
 /// carried out on drawn values.
-pub(crate) const FEW: usize = 15;
+pub(crate) const FEW: usize = 25;
 
 /// What tests of drawn noise need for a rejection.
 pub(crate) struct Drawn(Vec<Vec<Needed>>);
