@@ -1,6 +1,7 @@
 //! The forms in which programs and tables are printed.
 
 use harness_cbpf::{Program, disassemble};
+use harness_record::csv_rows;
 use harness_report::counted;
 use harness_syscalls::Table;
 use serde::Serialize;
@@ -141,20 +142,10 @@ impl Cells {
 
     /// RFC 4180, with line feeds alone.
     pub(super) fn csv(&self) -> String {
-        let quoted = |cell: &str| {
-            if cell.contains([',', '"', '\n', '\r']) {
-                format!("\"{}\"", cell.replace('"', "\"\""))
-            } else {
-                cell.to_owned()
-            }
-        };
-        self.lines(|cells| {
-            cells
-                .iter()
-                .map(|cell| quoted(cell))
-                .collect::<Vec<_>>()
-                .join(",")
-        })
+        let names = self.columns.iter().map(|(name, _)| *name).collect();
+        let rows = self.rows.iter();
+        let rows = rows.map(|row| row.iter().map(String::as_str).collect());
+        csv_rows(std::iter::once::<Vec<&str>>(names).chain(rows))
     }
 
     /// A table as on GitHub.

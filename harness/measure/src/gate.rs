@@ -13,14 +13,13 @@ use crate::session::Session;
 use crate::subject::Subject;
 use crate::{Error, order};
 use harness_record::{
-    Comparison, Environment, Metric, Plan, RecordDirectory, Rules, Sample, Side, Slot, Verdict,
+    Comparison, Environment, Metric, Plan, RecordDirectory, Rules, Sample, Side, Slot,
 };
 use harness_stats::random::Rng;
-use harness_stats::{Spending, look_levels};
 use harness_sys::signals::Termination;
 use harness_verdict::evidence::{self, Evidence};
-use harness_verdict::looks::{self, Said};
 use harness_verdict::observe::{self, Observations, Scope};
+use harness_verdict::procedure::{Found, Procedure};
 use harness_verdict::{UNTRACED, exact};
 use std::ops::Range;
 use std::path::PathBuf;
@@ -130,6 +129,9 @@ impl Gate {
         let counted = planned.iter().flatten().filter(|slot| slot.block < most);
         let request = &self.session.request;
         let runs = Runs::new(request, &self.binaries, counted, termination, writer);
+        let questions = self.questions(&modes);
+        let procedure = Procedure::new(&self.rules, self.confirm, questions.len())
+            .map_err(|error| Error::Rules(error.to_string()))?;
         let mut taking = Taking {
             rules: &self.rules,
             floors: &self.floors,
@@ -137,9 +139,10 @@ impl Gate {
             subjects: &self.session.subjects,
             runs,
             known: Vec::new(),
-            questions: self.questions(&modes),
+            questions,
+            procedure,
         };
-        let error = taking.all(&modes, self.confirm).err();
+        let error = taking.all(&modes).err();
         let comparisons = taking.comparisons();
         let dropped_blocks = taking.dropped();
         let (samples, observations) = taking.runs.finish();
@@ -166,8 +169,6 @@ impl Gate {
                         mode: (*mode).to_owned(),
                         metric,
                         evidence: None,
-                        said: None,
-                        decided_at: None,
                         confirmation: None,
                     })
                 })
@@ -176,29 +177,15 @@ impl Gate {
     }
 }
 
-/// One question, and what is known of its answer.
+/// One question, and what was observed of its answer; what is decided is in the
+/// procedure, at the same place.
 struct Question {
     subject: usize,
     mode: String,
     metric: Metric,
     evidence: Option<Evidence>,
-    said: Option<Said>,
-    /// The look, in blocks, at which it was decided.
-    decided_at: Option<u32>,
     /// What fresh blocks showed of a regression.
-    confirmation: Option<Confirmation>,
-}
-
-#[derive(Clone)]
-struct Confirmation {
-    evidence: Evidence,
-    agrees: bool,
-}
-
-impl Question {
-    fn is_candidate(&self) -> bool {
-        self.said.and_then(|said| said.verdict) == Some(Verdict::Fail)
-    }
+    confirmation: Option<Evidence>,
 }
 
 /// The blocks as they are taken.
@@ -210,10 +197,11 @@ struct Taking<'a> {
     runs: Runs<'a>,
     known: Vec<Known>,
     questions: Vec<Question>,
+    procedure: Procedure,
 }
 
 impl Taking<'_> {
-    fn all(&mut self, modes: &[&str], confirm: bool) -> Result<(), Error> {
+    fn all(&mut self, modes: &[&str]) -> Result<(), Error> {
         for subject in self.subjects {
             let sides = |mode: &str| match mode {
                 UNTRACED => vec![None],
@@ -229,28 +217,25 @@ impl Taking<'_> {
             self.known.push(known);
         }
         let mut taken = 0;
-        let sizes: Vec<usize> = self.rules.looks.iter().map(|look| *look as usize).collect();
-        // A plain split: a clear verdict is worth having early.
-        let levels = look_levels(&sizes, self.rules.alpha, Spending::Even)
-            .map_err(|error| Error::Rules(error.to_string()))?;
-        for (&look, alpha) in self.rules.looks.iter().zip(levels) {
+        for (number, look) in self.procedure.looks().to_vec().into_iter().enumerate() {
             for block in taken..look {
                 for subject in 0..self.subjects.len() {
-                    let open = |question: &Question| {
-                        question.subject == subject && question.decided_at.is_none()
-                    };
-                    if self.questions.iter().any(open) {
+                    let mut questions = self.questions.iter().enumerate();
+                    let is_open = questions.any(|(at, question)| {
+                        question.subject == subject && self.procedure.is_open(at)
+                    });
+                    if is_open {
                         self.block(subject, block, |_| true)?;
                     }
                 }
             }
             taken = look;
-            self.look(look, alpha);
-            if self.questions.iter().all(|q| q.decided_at.is_some()) {
+            self.look(number, look);
+            if self.procedure.is_over() {
                 break;
             }
         }
-        if confirm { self.confirm() } else { Ok(()) }
+        self.confirm()
     }
 
     /// Takes one block of one subject, the arms of some modes of it.
@@ -266,27 +251,20 @@ impl Taking<'_> {
         self.runs.slots(&self.subjects[subject], slots, known)
     }
 
-    /// Weighs everything that is undecided, and judges all together with the error
-    /// probability that this look may spend.
-    fn look(&mut self, look: u32, alpha: f64) {
-        for at in 0..self.questions.len() {
-            if self.questions[at].decided_at.is_none() {
-                self.questions[at].evidence = self.weigh(&self.questions[at], 0..look);
-            }
-        }
-        let evidence: Vec<_> = self.questions.iter().map(|q| q.evidence.clone()).collect();
-        for (question, said) in self
-            .questions
-            .iter_mut()
-            .zip(looks::decide(&evidence, alpha))
-        {
-            if question.decided_at.is_none() {
-                question.said = Some(said);
-                // What cannot be weighed at the first look, as it is too rare, never can.
-                if said.verdict.is_some() || question.evidence.is_none() {
-                    question.decided_at = Some(look);
+    /// Weighs everything that is undecided, and has all judged together.
+    fn look(&mut self, number: usize, look: u32) {
+        let weighed: Vec<(Option<Evidence>, Found)> = (0..self.questions.len())
+            .map(|at| {
+                if self.procedure.is_open(at) {
+                    self.weigh(&self.questions[at], 0..look)
+                } else {
+                    (None, Found::Nothing)
                 }
-            }
+            })
+            .collect();
+        self.procedure.look(number, |at| weighed[at].1);
+        for (question, (evidence, _)) in self.questions.iter_mut().zip(weighed) {
+            question.evidence = evidence.or(question.evidence.take());
         }
     }
 
@@ -295,38 +273,43 @@ impl Taking<'_> {
     fn confirm(&mut self) -> Result<(), Error> {
         let first = self.rules.looks.last().copied().unwrap_or(0);
         for subject in 0..self.subjects.len() {
-            let candidates = self.questions.iter();
-            let candidates: Vec<(String, u32)> = candidates
-                .filter(|question| question.subject == subject && question.is_candidate())
-                .filter_map(|question| Some((question.mode.clone(), question.decided_at?)))
+            let questions = self.questions.iter().enumerate();
+            let candidates: Vec<(usize, String, u32)> = questions
+                .filter(|(_, question)| question.subject == subject)
+                .filter_map(|(at, question)| {
+                    Some((at, question.mode.clone(), self.procedure.to_confirm(at)?))
+                })
                 .collect();
-            let Some(count) = candidates.iter().map(|(_, look)| *look).max() else {
+            let Some(count) = candidates.iter().map(|(.., look)| *look).max() else {
                 continue;
             };
             for block in first..first + count {
                 self.block(subject, block, |mode| {
-                    mode == UNTRACED || candidates.iter().any(|(candidate, _)| candidate == mode)
+                    mode == UNTRACED || candidates.iter().any(|(_, candidate, _)| candidate == mode)
                 })?;
             }
-            for at in 0..self.questions.len() {
-                let question = &self.questions[at];
-                if question.subject == subject && question.is_candidate() {
-                    let evidence = self.weigh(question, first..first + count);
-                    let confirmation = evidence.map(|evidence| Confirmation {
-                        agrees: evidence.p_regression <= self.rules.alpha,
-                        evidence,
-                    });
-                    self.questions[at].confirmation = confirmation;
+            for (at, ..) in candidates {
+                let (evidence, _) = self.weigh(&self.questions[at], first..first + count);
+                if let Some(evidence) = &evidence {
+                    self.procedure.confirm(at, evidence.tests.regression);
                 }
+                self.questions[at].confirmation = evidence;
             }
         }
         Ok(())
     }
 
-    fn weigh(&self, question: &Question, blocks: Range<u32>) -> Option<Evidence> {
+    fn weigh(&self, question: &Question, blocks: Range<u32>) -> (Option<Evidence>, Found) {
         let observations = self.observations(question, blocks);
-        let threshold = self.threshold(question);
-        evidence::weigh(&observations, threshold, self.rules.alpha).ok()
+        match evidence::weigh(&observations, self.threshold(question)) {
+            Ok(evidence) => {
+                let tests = evidence.tests;
+                (Some(evidence), Found::Tests(tests))
+            }
+            Err(_) if observations.blocks == 0 => (None, Found::Nothing),
+            // Too rare to be compared in any block.
+            Err(_) => (None, Found::Never),
+        }
     }
 
     fn observations(&self, question: &Question, blocks: Range<u32>) -> Observations {
@@ -369,9 +352,9 @@ impl Taking<'_> {
     /// What is compared, as far as it is known.
     fn comparisons(&self) -> Vec<Comparison> {
         let mut comparisons: Vec<Comparison> = Vec::new();
-        for question in &self.questions {
+        for (at, question) in self.questions.iter().enumerate() {
             if question.metric == Metric::Ratio || question.evidence.is_some() {
-                comparisons.push(self.comparison(question));
+                comparisons.push(self.comparison(at, question));
             }
             // After the last question of a workload and mode, its counts.
             if question.metric == Metric::ContextSwitches {
@@ -407,51 +390,33 @@ impl Taking<'_> {
         ]
     }
 
-    fn comparison(&self, question: &Question) -> Comparison {
-        let (verdict, reason) = conclude(question);
+    fn comparison(&self, at: usize, question: &Question) -> Comparison {
+        let (verdict, reason) = self.procedure.conclude(at);
         let evidence = question.evidence.as_ref();
-        let confirmation = question.confirmation.as_ref();
+        let said = self.procedure.said(at);
+        let threshold = self.threshold(question);
+        let detectable = evidence.and_then(|evidence| {
+            let blocks = self.procedure.blocks(at);
+            let shift = self
+                .procedure
+                .detectable(evidence.spread, evidence.count, blocks);
+            Some(evidence::beyond(threshold, shift.ok()??))
+        });
         Comparison {
             workload: self.subjects[question.subject].plan.name.clone(),
             mode: question.mode.clone(),
             metric: question.metric,
             verdict,
             change: evidence.map(|evidence| evidence.change),
-            min_detectable_effect: evidence.and_then(|evidence| evidence.min_detectable_effect),
-            threshold: self.threshold(question),
+            min_detectable_effect: detectable,
+            threshold,
             base: evidence.map(|evidence| evidence.base),
             head: evidence.map(|evidence| evidence.head),
             observations: evidence.map_or(0, |evidence| evidence.count),
-            p_regression: question.said.map(|said| said.p_regression),
-            p_no_regression: question.said.map(|said| said.p_no_regression),
-            confirmation: confirmation.map(|confirmation| confirmation.evidence.change),
-            reason,
+            p_regression: said.map(|said| said.p_regression),
+            p_no_regression: said.map(|said| said.p_no_regression),
+            confirmation: question.confirmation.as_ref().map(|seen| seen.change),
+            reason: reason.to_owned(),
         }
-    }
-}
-
-/// The verdict on time or switches, and why.
-fn conclude(question: &Question) -> (Verdict, String) {
-    let Some(said) = question.said.filter(|_| question.evidence.is_some()) else {
-        return (Verdict::Inconclusive, "nothing was measured".to_owned());
-    };
-    match (said.verdict, &question.confirmation) {
-        (Some(Verdict::Fail), Some(Confirmation { agrees: true, .. })) => (
-            Verdict::Fail,
-            "larger than the threshold, and confirmed by fresh blocks".to_owned(),
-        ),
-        (Some(Verdict::Fail), Some(_)) => (
-            Verdict::Inconclusive,
-            "larger than the threshold, but fresh blocks do not confirm it".to_owned(),
-        ),
-        (Some(Verdict::Fail), None) => (
-            Verdict::Inconclusive,
-            "larger than the threshold, but not confirmed".to_owned(),
-        ),
-        (Some(Verdict::Pass), _) => (Verdict::Pass, "smaller than the threshold".to_owned()),
-        _ => (
-            Verdict::Inconclusive,
-            "the blocks allow neither to be said; take more (--max-blocks)".to_owned(),
-        ),
     }
 }

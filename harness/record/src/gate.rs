@@ -72,8 +72,10 @@ pub struct Comparison {
     pub verdict: Verdict,
     /// Head to base, as a fraction: 0.05 is 5 % more. `None` where it cannot be said.
     pub change: Option<Change>,
-    /// The smallest change that this comparison would have called a regression
-    /// four times out of five, a fraction; 0 for what is compared exactly.
+    /// The smallest regression, a fraction, of which the whole procedure would have
+    /// said fail four times out of five, if no other comparison had one: looks, Holm's
+    /// procedure and confirmation included. `None` where it would have found none;
+    /// 0 for what is compared exactly.
     pub min_detectable_effect: Option<f64>,
     /// Below this a change is no regression: the larger of `min_effect` and the
     /// calibrated noise floor, a fraction; 0 for what is compared exactly.

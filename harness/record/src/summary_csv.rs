@@ -1,35 +1,14 @@
 //! `summary.csv`: a row a result, its nested fields flattened into columns.
 
-use crate::{Distribution, ResultRow};
+use crate::{Distribution, ResultRow, csv_rows};
 
 /// The results as CSV, header first. A figure that is not known is empty.
 #[must_use]
 pub fn summary_csv(results: &[ResultRow]) -> String {
-    let mut out = String::new();
-    let header: Vec<_> = COLUMNS.iter().map(|column| column.0).collect();
-    push_row(&mut out, &header);
-    for row in results {
-        let cells: Vec<_> = COLUMNS.iter().map(|column| (column.1)(row)).collect();
-        push_row(&mut out, &cells);
-    }
-    out
-}
-
-fn push_row<S: AsRef<str>>(out: &mut String, cells: &[S]) {
-    for (at, cell) in cells.iter().enumerate() {
-        if at > 0 {
-            out.push(',');
-        }
-        let cell = cell.as_ref();
-        if cell.contains(['"', ',', '\n', '\r']) {
-            out.push('"');
-            out.push_str(&cell.replace('"', "\"\""));
-            out.push('"');
-        } else {
-            out.push_str(cell);
-        }
-    }
-    out.push('\n');
+    let header = COLUMNS.iter().map(|(name, _)| (*name).to_owned()).collect();
+    let cells = |row| COLUMNS.iter().map(|(_, cell)| cell(row)).collect();
+    let rows = results.iter().map(cells);
+    csv_rows(std::iter::once::<Vec<String>>(header).chain(rows))
 }
 
 /// Name of a column and its cell in a row.

@@ -6,7 +6,7 @@ use crate::summary::{LEVEL, MIN_PAIRS, UNTRACED};
 use crate::units::{UNKNOWN, count_text, counted, duration_text, level_text, rate_ratio_text};
 use crate::view::View;
 use harness_record::{
-    AttachReport, AttachState, Error, Rate, RateDistribution, RateRatio, RateRow, Window,
+    AttachReport, AttachState, Error, Rate, RateDistribution, RateRatio, RateRow, Window, csv_rows,
 };
 use harness_stats::{hodges_lehmann, median};
 use std::collections::BTreeMap;
@@ -283,8 +283,24 @@ fn provenance(report: &AttachReport) -> String {
 }
 
 fn csv(report: &AttachReport) -> String {
-    const COLUMNS: &str = "pid,rate,untraced_per_s,untraced_low,untraced_high,untraced_windows,traced_per_s,traced_low,traced_high,traced_windows,ratio_estimate,ratio_low,ratio_high,ratio_level,ratio_pairs,mode\n";
-    let mut out = COLUMNS.to_owned();
+    const COLUMNS: [&str; 16] = [
+        "pid",
+        "rate",
+        "untraced_per_s",
+        "untraced_low",
+        "untraced_high",
+        "untraced_windows",
+        "traced_per_s",
+        "traced_low",
+        "traced_high",
+        "traced_windows",
+        "ratio_estimate",
+        "ratio_low",
+        "ratio_high",
+        "ratio_level",
+        "ratio_pairs",
+        "mode",
+    ];
     let cell = |value: Option<f64>| value.map_or_else(String::new, |value| value.to_string());
     let distribution = |of: Option<RateDistribution>| {
         [
@@ -294,7 +310,7 @@ fn csv(report: &AttachReport) -> String {
             cell(of.map(|of| f64::from(of.windows))),
         ]
     };
-    for row in &report.rates {
+    let rows = report.rates.iter().map(|row| {
         let names = [report.process.pid.to_string(), row.rate.name().to_owned()];
         let ratio = [
             cell(row.ratio.map(|ratio| ratio.estimate)),
@@ -303,17 +319,15 @@ fn csv(report: &AttachReport) -> String {
             cell(row.ratio.map(|ratio| ratio.level)),
             cell(row.ratio.map(|ratio| f64::from(ratio.pairs))),
         ];
-        let cells: Vec<String> = names
+        let cells = names
             .into_iter()
             .chain(distribution(row.untraced))
             .chain(distribution(row.traced))
             .chain(ratio)
-            .chain([row.mode.clone().unwrap_or_default()])
-            .collect();
-        out.push_str(&cells.join(","));
-        out.push('\n');
-    }
-    out
+            .chain([row.mode.clone().unwrap_or_default()]);
+        cells.collect::<Vec<String>>()
+    });
+    csv_rows(std::iter::once(COLUMNS.map(str::to_owned).to_vec()).chain(rows))
 }
 
 #[cfg(test)]

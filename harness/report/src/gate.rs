@@ -8,7 +8,7 @@
 use crate::render::Format;
 use crate::tables::{escaped, printable_lines, push_markdown_table, push_wrapped, terminal_table};
 use crate::units::{UNKNOWN, counted, level_text};
-use harness_record::{Change, Comparison, Error, GateReport, Metric, Verdict};
+use harness_record::{Change, Comparison, Error, GateReport, Metric, Verdict, csv_rows};
 
 /// The comparison as text that ends with a line's end. CSV has a row a comparison.
 ///
@@ -128,15 +128,7 @@ fn sentences(report: &GateReport) -> Vec<String> {
         .comparisons
         .iter()
         .filter(|comparison| !comparison.metric.is_exact());
-    let detectable = times
-        .clone()
-        .filter_map(|comparison| comparison.min_detectable_effect);
-    if let Some(greatest) = detectable.reduce(f64::max) {
-        sentences.push(format!(
-            "A regression of {} or more would have been found in every comparison four times out of five.",
-            share(greatest)
-        ));
-    }
+    sentences.extend(detectable(report, times.clone()));
     let rules = &report.rules;
     let mut declared = format!(
         "Declared beforehand: a regression is more than {} or the calibrated noise, whichever is larger (column threshold), false alarms {} over all comparisons",
@@ -181,6 +173,38 @@ fn sentences(report: &GateReport) -> Vec<String> {
         report.base.path, report.base.version, report.head.path, report.head.version
     ));
     sentences
+}
+
+/// What the procedure as a whole would have found, the comparisons of `times` taken
+/// one at a time.
+fn detectable<'a>(
+    report: &GateReport,
+    times: impl Iterator<Item = &'a Comparison>,
+) -> Option<String> {
+    let effects: Vec<Option<f64>> = times
+        .map(|comparison| comparison.min_detectable_effect)
+        .collect();
+    let blind = effects.iter().filter(|effect| effect.is_none()).count();
+    let Some(greatest) = effects.iter().copied().flatten().reduce(f64::max) else {
+        return (blind > 0).then(|| "No regression of any size would have been found.".to_owned());
+    };
+    // Two records are looked at once, and nothing confirms what they show.
+    let included = if report.rules.looks.is_empty() {
+        "the sharing of the error over all comparisons"
+    } else {
+        "the looks, the sharing of the error over all comparisons and any confirmation"
+    };
+    let mut sentence = format!(
+        "If any one comparison had a regression of {} or more, it would have failed four times out of five, with {included} taken into account",
+        share(greatest)
+    );
+    if blind > 0 {
+        sentence.push_str(&format!(
+            "; in {} no regression of any size would have been found",
+            counted(blind as u64, "other comparison")
+        ));
+    }
+    Some(sentence + ".")
 }
 
 /// Why those that do not pass do not.
@@ -256,12 +280,25 @@ fn markdown(report: &GateReport) -> String {
 }
 
 fn csv(report: &GateReport) -> String {
-    const COLUMNS: &str = "workload,mode,metric,verdict,base,head,change,change_low,change_high,change_level,min_detectable_effect,threshold,observations\n";
-    let mut out = COLUMNS.to_owned();
+    const COLUMNS: [&str; 13] = [
+        "workload",
+        "mode",
+        "metric",
+        "verdict",
+        "base",
+        "head",
+        "change",
+        "change_low",
+        "change_high",
+        "change_level",
+        "min_detectable_effect",
+        "threshold",
+        "observations",
+    ];
     let cell = |value: Option<f64>| value.map_or_else(String::new, |value| value.to_string());
-    for comparison in &report.comparisons {
+    let rows = report.comparisons.iter().map(|comparison| {
         let change = comparison.change;
-        let cells = [
+        [
             comparison.workload.clone(),
             comparison.mode.clone(),
             comparison.metric.name().to_owned(),
@@ -275,9 +312,100 @@ fn csv(report: &GateReport) -> String {
             cell(comparison.min_detectable_effect),
             comparison.threshold.to_string(),
             comparison.observations.to_string(),
-        ];
-        out.push_str(&cells.join(","));
-        out.push('\n');
+        ]
+    });
+    csv_rows(std::iter::once(COLUMNS.map(str::to_owned)).chain(rows))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use harness_record::{Compared, Provenance, Rules};
+
+    fn comparison(workload: &str, min_detectable_effect: Option<f64>) -> Comparison {
+        Comparison {
+            workload: workload.to_owned(),
+            mode: "ptrace".to_owned(),
+            metric: Metric::Ratio,
+            verdict: Verdict::Inconclusive,
+            change: None,
+            min_detectable_effect,
+            threshold: 0.01,
+            base: Some(2.0),
+            head: None,
+            observations: 12,
+            p_regression: None,
+            p_no_regression: None,
+            confirmation: None,
+            reason: "why".to_owned(),
+        }
     }
-    out
+
+    fn report(comparisons: Vec<Comparison>) -> GateReport {
+        let compared = || Compared {
+            path: "p".to_owned(),
+            version: "v".to_owned(),
+        };
+        GateReport {
+            schema_version: harness_record::SCHEMA_VERSION,
+            harness: Provenance {
+                version: "0.1.0".to_owned(),
+                revision: None,
+            },
+            command: Vec::new(),
+            made_at: String::new(),
+            environment: None,
+            base: compared(),
+            head: compared(),
+            rules: Rules {
+                alpha: 0.05,
+                min_effect: 0.01,
+                looks: vec![12],
+                seed: 1,
+                max_steal: 0.05,
+            },
+            verdict: Verdict::Inconclusive,
+            comparisons,
+            dropped_blocks: 0,
+            warnings: Vec::new(),
+        }
+    }
+
+    /// A workload's name may be any text, and stays one cell.
+    #[test]
+    fn names_are_quoted_in_csv() {
+        let name = "a \"b\", c";
+        let text = render_gate(&report(vec![comparison(name, None)]), Format::Csv).unwrap();
+        let mut reader = ::csv::Reader::from_reader(text.as_bytes());
+        let row = reader.records().next().expect("a row").expect("CSV");
+        assert_eq!((&row[0], &row[1], row.len()), (name, "ptrace", 13));
+    }
+
+    /// The largest effect is said, and that some comparisons have none.
+    #[test]
+    fn what_would_have_been_found_is_said() {
+        let said = |effects: &[Option<f64>]| {
+            let comparisons = effects.iter().map(|effect| comparison("w", *effect));
+            let report = report(comparisons.collect());
+            sentences(&report).join(" ")
+        };
+        let all = said(&[Some(0.02), Some(0.03)]);
+        assert!(
+            all.contains(
+                "a regression of 3.00 % or more, it would have failed four times out of five"
+            ),
+            "{all}"
+        );
+        assert!(!all.contains("no regression of any size"), "{all}");
+        let some = said(&[Some(0.02), None]);
+        assert!(
+            some.contains("in 1 other comparison no regression of any size"),
+            "{some}"
+        );
+        let none = said(&[None]);
+        assert!(
+            none.contains("No regression of any size would have been found."),
+            "{none}"
+        );
+    }
 }

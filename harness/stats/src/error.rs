@@ -17,12 +17,6 @@ pub enum Error {
     /// Not a confidence level.
     #[error("a confidence level lies between 0 and 1, and {0} does not")]
     Level(f64),
-    /// A bootstrap without resamples.
-    #[error("a bootstrap needs at least one resample")]
-    NoResamples,
-    /// The statistic of a bootstrap is NaN or infinite for some resample.
-    #[error("the statistic of a resample is {0}, not a finite number")]
-    Statistic(f64),
     /// The shift to test is NaN or infinite.
     #[error("a shift to test is a finite number, and {0} is not")]
     Shift(f64),

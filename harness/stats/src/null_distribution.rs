@@ -68,7 +68,7 @@ pub(crate) fn critical_rank(n: usize, tail: f64) -> Option<u64> {
 }
 
 /// The mean of T and its standard deviation.
-fn moments(n: usize) -> (f64, f64) {
+pub(crate) fn moments(n: usize) -> (f64, f64) {
     let n = n as f64;
     let mean = n * (n + 1.0) / 4.0;
     let deviation = (n * (n + 1.0) * (2.0 * n + 1.0) / 24.0).sqrt();

@@ -1,11 +1,8 @@
-//! One-sided answers about the centre: bounds of the Hodges–Lehmann estimate
-//! and p-values of Wilcoxon's signed-rank test of a shift.
-//!
-//! Bound and test are one thing seen from two sides (M. Hollander, D. A. Wolfe,
-//! E. Chicken, "Nonparametric Statistical Methods", 3rd ed. 2014, sections 3.1
-//! and 3.3; the link is Tukey's: T is the number of Walsh averages above the
-//! shift). Both count Walsh averages here, so that the lower bound is above a
-//! shift exactly where the p-value is at most 1 − level.
+//! One-sided answers about the centre: p-values of Wilcoxon's signed-rank test of
+//! a shift (M. Hollander, D. A. Wolfe, E. Chicken, "Nonparametric Statistical
+//! Methods", 3rd ed. 2014, section 3.1). T is counted as Tukey does, as the number
+//! of Walsh averages above the shift, so that the limit of the Hodges–Lehmann
+//! interval is above a shift exactly where the p-value is small enough.
 //!
 //! Zeros and ties: a Walsh average that equals the shift counts against the
 //! rejection, and the statistic is compared with the distribution without ties.
@@ -13,58 +10,9 @@
 //! level with them (at the cost of power where they abound); without ties it
 //! is the usual test. Like the interval it presumes a symmetric distribution.
 
-use crate::error::{Error, check_level, sorted};
-use crate::null_distribution::{critical_rank, lower_tail};
-use crate::signed_rank::{averages, averages_up_to, centre, walsh_average};
-
-/// An estimate with its one-sided confidence bounds.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Bounds {
-    /// The point estimate.
-    pub estimate: f64,
-    /// Lower bound; `None` where the sample is too small for the level.
-    pub lower: Option<f64>,
-    /// Upper bound; `None` where the sample is too small for the level.
-    pub upper: Option<f64>,
-    /// The confidence level that each bound has alone, between 0 and 1. Between
-    /// both lies a two-sided interval of level 2 `level` − 1.
-    pub level: f64,
-}
-
-impl Bounds {
-    /// The bounds with `transform` applied to the estimate and to them, which
-    /// must be increasing: `map(f64::exp)` turns logarithms into ratios.
-    #[must_use]
-    pub fn map(self, transform: impl Fn(f64) -> f64) -> Self {
-        Self {
-            estimate: transform(self.estimate),
-            lower: self.lower.map(&transform),
-            upper: self.upper.map(&transform),
-            level: self.level,
-        }
-    }
-}
-
-/// The Hodges–Lehmann estimate with its one-sided bounds, each of which has at
-/// least `level`: exact up to 50 values, beyond by the normal approximation
-/// with continuity correction. Without bounds where the level cannot be reached
-/// (n < 5 for 95 %).
-///
-/// # Errors
-///
-/// [`Error::Empty`], [`Error::NotFinite`], [`Error::Level`].
-pub fn hodges_lehmann_bounds(sample: &[f64], level: f64) -> Result<Bounds, Error> {
-    check_level(level)?;
-    let values = sorted(sample)?;
-    let averages = averages(values.len());
-    let rank = critical_rank(values.len(), 1.0 - level);
-    Ok(Bounds {
-        estimate: centre(&values),
-        lower: rank.map(|rank| walsh_average(&values, rank)),
-        upper: rank.map(|rank| walsh_average(&values, averages + 1 - rank)),
-        level,
-    })
-}
+use crate::error::{Error, sorted};
+use crate::null_distribution::lower_tail;
+use crate::signed_rank::averages_up_to;
 
 /// The p-value of the signed-rank test of "the centre is at most `shift`"
 /// against "the centre is greater": exact up to 50 values, beyond by the normal
@@ -121,35 +69,6 @@ mod tests {
             (found - expected).abs() <= tolerance,
             "{found}, expected {expected}"
         );
-    }
-
-    /// R 4.2.2: `wilcox.test(x, conf.int = TRUE, exact = TRUE, conf.level =
-    /// level, alternative = "greater")$conf.int[1]` and
-    /// `…, alternative = "less")$conf.int[2]`.
-    #[test]
-    fn bounds_agree_with_r() {
-        for (level, lower, upper) in [
-            (0.80, -0.555, -0.255),
-            (0.90, -0.691, -0.220),
-            (0.95, -0.726, -0.175),
-            (0.99, -0.821, 0.0685),
-            (0.995, -0.987, 0.1135),
-        ] {
-            let bounds = hodges_lehmann_bounds(&DEPRESSION, level).unwrap();
-            near(bounds.estimate, -0.460, 1e-12);
-            near(bounds.lower.unwrap(), lower, 1e-12);
-            near(bounds.upper.unwrap(), upper, 1e-12);
-        }
-        // `x <- sqrt(1:40)`
-        for (level, lower, upper) in [
-            (0.90, 4.012_289_773_726_411, 4.690_415_759_823_43),
-            (0.95, 3.915_475_947_422_650_4, 4.786_304_640_809_621),
-            (0.99, 3.732_050_807_568_877, 4.958_039_891_549_808),
-        ] {
-            let bounds = hodges_lehmann_bounds(&roots(40), level).unwrap();
-            near(bounds.lower.unwrap(), lower, 1e-12);
-            near(bounds.upper.unwrap(), upper, 1e-12);
-        }
     }
 
     /// R 4.2.2: `wilcox.test(x, mu = shift, exact = TRUE, alternative =
@@ -215,18 +134,6 @@ mod tests {
         }
         assert_eq!(signed_rank_p_greater(&[2.0; 5], 1.0), Ok(1.0 / 32.0));
         assert_eq!(signed_rank_p_less(&[2.0; 5], 3.0), Ok(1.0 / 32.0));
-    }
-
-    /// Five values are the fewest for 95 %.
-    #[test]
-    fn small_samples_have_no_bounds() {
-        let bounds = hodges_lehmann_bounds(&roots(4), 0.95).unwrap();
-        assert_eq!((bounds.lower, bounds.upper), (None, None));
-        let bounds = hodges_lehmann_bounds(&roots(5), 0.95).unwrap();
-        assert_eq!(
-            (bounds.lower, bounds.upper),
-            (Some(1.0), Some(5_f64.sqrt()))
-        );
     }
 
     /// The refusals name what was given, not its mirror image.

@@ -50,6 +50,20 @@ impl Rng {
         index
     }
 
+    /// A number above 0 and up to 1, each of 2⁵³ equally likely.
+    pub fn uniform(&mut self) -> f64 {
+        ((self.next_u64() >> 11) + 1) as f64 / (1_u64 << 53) as f64
+    }
+
+    /// A standard normal number.
+    ///
+    /// G. E. P. Box, M. E. Muller, "A note on the generation of random normal
+    /// deviates", Annals of Mathematical Statistics 29 (1958).
+    pub fn normal(&mut self) -> f64 {
+        let radius = (-2.0 * self.uniform().ln()).sqrt();
+        radius * (2.0 * std::f64::consts::PI * self.uniform()).cos()
+    }
+
     /// Puts `items` into an order drawn from all orders with equal chances
     /// (Fisher and Yates).
     pub fn shuffle<T>(&mut self, items: &mut [T]) {
@@ -98,6 +112,20 @@ mod tests {
             .map(|&n| (f64::from(n) - 1000.0).powi(2) / 1000.0)
             .sum();
         assert!(chi_squared < 20.5, "{seen:?}");
+    }
+
+    /// Mean 0, variance 1 and as much in the tails as a normal distribution has:
+    /// each within five standard errors.
+    #[test]
+    fn draws_normal_numbers() {
+        let mut rng = Rng::new(5);
+        let values: Vec<_> = (0..20_000).map(|_| rng.normal()).collect();
+        let mean =
+            |of: fn(f64) -> f64| values.iter().map(|value| of(*value)).sum::<f64>() / 20_000.0;
+        assert!(mean(|value| value).abs() < 0.035);
+        assert!((mean(|value| value * value) - 1.0).abs() < 0.05);
+        let beyond = mean(|value| f64::from(value.abs() > 1.959_963_984_540_054));
+        assert!((beyond - 0.05).abs() < 0.008, "{beyond}");
     }
 
     /// Nothing to choose from is no panic.

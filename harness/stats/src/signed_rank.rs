@@ -26,19 +26,11 @@ pub fn hodges_lehmann(sample: &[f64], level: f64) -> Result<Interval, Error> {
     let walsh = |rank| walsh_average(&values, rank);
     let rank = critical_rank(values.len(), (1.0 - level) / 2.0);
     Ok(Interval {
-        estimate: centre(&values),
+        estimate: f64::midpoint(walsh(averages.div_ceil(2)), walsh(averages / 2 + 1)),
         low: rank.map(walsh),
         high: rank.map(|rank| walsh(averages + 1 - rank)),
         level,
     })
-}
-
-/// The Hodges–Lehmann estimate of values in ascending order, which must not be
-/// empty.
-pub(crate) fn centre(sorted: &[f64]) -> f64 {
-    let averages = averages(sorted.len());
-    let walsh = |rank| walsh_average(sorted, rank);
-    f64::midpoint(walsh(averages.div_ceil(2)), walsh(averages / 2 + 1))
 }
 
 /// How many Walsh averages `n` values have.
@@ -47,16 +39,22 @@ pub(crate) fn averages(n: usize) -> u64 {
     n * (n + 1) / 2
 }
 
-/// The `rank`-th smallest Walsh average (from 1) of values in ascending order.
-///
-/// A bisection over the floating-point numbers for the smallest one that has
-/// at least `rank` averages at or below it: 64 steps of linear time, and no
-/// memory for the averages, of which there are quadratically many.
+/// The `rank`-th smallest Walsh average (from 1) of values in ascending order,
+/// without memory for the averages, of which there are quadratically many.
 pub(crate) fn walsh_average(sorted: &[f64], rank: u64) -> f64 {
-    let (mut low, mut high) = (key(sorted[0]), key(sorted[sorted.len() - 1]));
+    smallest_with(sorted[0], sorted[sorted.len() - 1], |limit| {
+        averages_up_to(sorted, limit) >= rank
+    })
+}
+
+/// The smallest floating-point number from `low` to `high` for which `holds` is
+/// true; it must be true for `high`, and for every number above one for which it
+/// is. A bisection of at most 64 steps.
+pub(crate) fn smallest_with(low: f64, high: f64, holds: impl Fn(f64) -> bool) -> f64 {
+    let (mut low, mut high) = (key(low), key(high));
     while low < high {
         let middle = midpoint(low, high);
-        if averages_up_to(sorted, from_key(middle)) >= rank {
+        if holds(from_key(middle)) {
             high = middle;
         } else {
             low = middle + 1;

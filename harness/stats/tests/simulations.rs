@@ -7,7 +7,7 @@
 //! is: so skewed noise comes to those procedures as such differences.
 
 use harness_stats::random::Rng;
-use harness_stats::{Error, Interval, Spending, change_points, detectable_shift};
+use harness_stats::{Error, Interval, Look, change_points, detectable_shift};
 use harness_stats::{hodges_lehmann, look_levels, median, signed_rank_p_greater};
 
 type Draw = fn(&mut Rng) -> f64;
@@ -15,31 +15,20 @@ type Estimator = fn(&[f64], f64) -> Result<Interval, Error>;
 
 /// Noise symmetric about zero.
 const SYMMETRIC: [(&str, Draw); 3] = [
-    ("normal", normal),
+    ("normal", Rng::normal),
     ("difference of skewed", |rng| skewed(rng) - skewed(rng)),
     ("spiky", spiky),
 ];
 
-/// Above 0, up to 1.
-fn uniform(rng: &mut Rng) -> f64 {
-    ((rng.next_u64() >> 11) + 1) as f64 / (1_u64 << 53) as f64
-}
-
-/// Standard normal, by the transform of Box and Muller.
-fn normal(rng: &mut Rng) -> f64 {
-    let radius = (-2.0 * uniform(rng).ln()).sqrt();
-    radius * (2.0 * std::f64::consts::PI * uniform(rng)).cos()
-}
-
 /// Exponential, with the median ln 2.
 fn skewed(rng: &mut Rng) -> f64 {
-    -uniform(rng).ln()
+    -rng.uniform().ln()
 }
 
 /// Normal, but a hundredfold in one of ten.
 fn spiky(rng: &mut Rng) -> f64 {
     let spike = rng.below(10) == 0;
-    normal(rng) * if spike { 100.0 } else { 1.0 }
+    rng.normal() * if spike { 100.0 } else { 1.0 }
 }
 
 /// The share of `trials` samples of `n` values for which `holds`.
@@ -78,7 +67,7 @@ fn hodges_lehmann_covers_as_often_as_it_says() {
 /// The median's interval presumes no symmetry.
 #[test]
 fn median_covers_as_often_as_it_says() {
-    covers("normal", median, normal, 0.0);
+    covers("normal", median, Rng::normal, 0.0);
     covers("skewed", median, skewed, std::f64::consts::LN_2);
     covers("spiky", median, spiky, 0.0);
 }
@@ -98,41 +87,50 @@ fn approximate_intervals_cover_too() {
 #[test]
 fn looks_keep_the_error_overall() {
     const LOOKS: [usize; 4] = [12, 20, 30, 40];
-    for spending in [Spending::Even, Spending::OBrienFleming] {
-        let levels = look_levels(&LOOKS, 0.05, spending).unwrap();
-        for (name, draw) in SYMMETRIC {
-            let share = share(4_000, 40, draw, |sample| {
-                LOOKS.iter().zip(&levels).any(|(&look, &level)| {
-                    signed_rank_p_greater(&sample[..look], 0.0).unwrap() <= level
-                })
-            });
-            assert!(
-                (0.02..=0.05).contains(&share),
-                "{spending:?}, {name}: {share}"
-            );
-        }
+    let levels = look_levels(&LOOKS, 0.05).unwrap();
+    for (name, draw) in SYMMETRIC {
+        let share = share(4_000, 40, draw, |sample| {
+            LOOKS.iter().zip(&levels).any(|(&look, &level)| {
+                signed_rank_p_greater(&sample[..look], 0.0).unwrap() <= level
+            })
+        });
+        assert!((0.02..=0.05).contains(&share), "{name}: {share}");
     }
 }
 
-/// A shift of the size that is called detectable is found as often as promised.
+/// A shift of the size that is called detectable is found as often as promised,
+/// by one look and by several, with and without a confirmation by fresh values.
 #[test]
 fn detectable_shifts_are_detected() {
-    for (pairs, alpha, power) in [
-        (12, 0.05, 0.8),
-        (20, 0.0125, 0.8),
-        (40, 0.025, 0.8),
-        (40, 0.0125, 0.95),
-        (60, 0.01, 0.8),
-    ] {
+    let cases: [(&[usize], f64, Option<f64>, f64); 9] = [
+        (&[12], 0.05, None, 0.8),
+        (&[20], 0.0125, None, 0.8),
+        (&[40], 0.0125, None, 0.95),
+        (&[60], 0.01, None, 0.8),
+        (&[6], 0.025, Some(0.05), 0.8),
+        (&[12], 0.002, Some(0.05), 0.8),
+        (&[12, 20, 30, 40], 0.0125, Some(0.05), 0.8),
+        (&[12, 20, 30, 40], 0.0005, Some(0.05), 0.8),
+        (&[12, 20, 30, 40, 60], 0.002, Some(0.01), 0.8),
+    ];
+    for (sizes, level, confirmed_at, power) in cases {
+        let looks: Vec<_> = sizes.iter().map(|&pairs| Look { pairs, level }).collect();
         let spread = 3.0;
-        let shift = detectable_shift(pairs, spread, alpha, power)
-            .unwrap()
-            .unwrap();
-        let share = share(4_000, pairs, normal, |sample| {
+        let shift = detectable_shift(&looks, confirmed_at, spread, power);
+        let shift = shift.unwrap().unwrap();
+        let rejects = |sample: &[f64], level| signed_rank_p_greater(sample, 0.0).unwrap() <= level;
+        let most = *sizes.last().unwrap();
+        let share = share(4_000, 2 * most, Rng::normal, |sample| {
             let moved: Vec<_> = sample.iter().map(|value| value * spread + shift).collect();
-            signed_rank_p_greater(&moved, 0.0).unwrap() <= alpha
+            let (seen, fresh) = moved.split_at(most);
+            let first = looks
+                .iter()
+                .find(|look| rejects(&seen[..look.pairs], level));
+            first.is_some_and(|look| {
+                confirmed_at.is_none_or(|level| rejects(&fresh[..look.pairs], level))
+            })
         });
-        assert!((share - power).abs() < 0.03, "{pairs}, {alpha}: {share}");
+        assert!((share - power).abs() < 0.03, "{sizes:?}, {level}: {share}");
     }
 }
 
@@ -140,7 +138,11 @@ fn detectable_shifts_are_detected() {
 /// has its level exactly, so 1,500 series may exceed it by two standard errors.
 #[test]
 fn noise_has_no_change_points() {
-    let noises: [(&str, Draw); 3] = [("normal", normal), ("skewed", skewed), ("spiky", spiky)];
+    let noises: [(&str, Draw); 3] = [
+        ("normal", Rng::normal),
+        ("skewed", skewed),
+        ("spiky", spiky),
+    ];
     let found = noises.map(|(name, draw)| {
         let mut seed = 0;
         let share = share(500, 30, draw, |series| {
@@ -158,7 +160,7 @@ fn noise_has_no_change_points() {
 #[test]
 fn steps_in_noise_are_found() {
     let steps: [(&str, Draw, f64); 3] = [
-        ("normal", normal, 2.0),
+        ("normal", Rng::normal, 2.0),
         ("skewed", skewed, 2.0),
         ("difference of skewed", |rng| skewed(rng) - skewed(rng), 3.0),
     ];

@@ -1,12 +1,12 @@
 //! What observations speak for: the change, and how probable they would be if
 //! there were a regression, and if there were none.
 
+use crate::LEVEL;
 use crate::observe::Observations;
-use crate::{LEVEL, POWER};
+use crate::procedure::Tests;
 use harness_record::Change;
 use harness_stats::{
-    Interval, detectable_shift, hodges_lehmann, robust_deviation, signed_rank_p_greater,
-    signed_rank_p_less,
+    Interval, hodges_lehmann, signed_rank_p_greater, signed_rank_p_less, signed_rank_spread,
 };
 
 /// What was seen of one comparison.
@@ -20,38 +20,48 @@ pub struct Evidence {
     pub head: f64,
     /// Observations.
     pub count: u32,
-    /// How probable observations as large would be, were the change just the threshold.
-    pub p_regression: f64,
-    /// How probable observations as small would be, were the change just the threshold.
-    pub p_no_regression: f64,
-    /// The smallest change that would be called a regression with [`POWER`].
-    pub min_detectable_effect: Option<f64>,
+    /// What they speak for.
+    pub tests: Tests,
+    /// By how much the observations scatter, as logarithms.
+    pub spread: f64,
 }
 
 /// Weighs observations against a threshold, both of logarithms on the inside
-/// and fractions on the outside; `alpha` is what the minimal detectable effect
-/// is computed for.
+/// and fractions on the outside.
 ///
 /// # Errors
 /// [`harness_stats::Error`]: none, or not finite.
 pub fn weigh(
     observations: &Observations,
     threshold: f64,
-    alpha: f64,
 ) -> Result<Evidence, harness_stats::Error> {
     let change = &observations.change;
-    let limit = threshold.ln_1p();
-    let spread = robust_deviation(change)?;
-    let detectable = detectable_shift(change.len(), spread, alpha, POWER)?;
     Ok(Evidence {
         change: as_change(hodges_lehmann(change, LEVEL)?),
         base: hodges_lehmann(&observations.base, LEVEL)?.estimate.exp(),
         head: hodges_lehmann(&observations.head, LEVEL)?.estimate.exp(),
         count: u32::try_from(change.len()).unwrap_or(u32::MAX),
-        p_regression: signed_rank_p_greater(change, limit)?,
-        p_no_regression: signed_rank_p_less(change, limit)?,
-        min_detectable_effect: detectable.map(|shift| (limit + shift).exp_m1()),
+        tests: tests(change, threshold)?,
+        spread: signed_rank_spread(change)?,
     })
+}
+
+/// What differences of logarithms say of a change as large as `threshold`, a fraction.
+///
+/// # Errors
+/// [`harness_stats::Error`]: none, or not finite.
+pub fn tests(change: &[f64], threshold: f64) -> Result<Tests, harness_stats::Error> {
+    let limit = threshold.ln_1p();
+    Ok(Tests {
+        regression: signed_rank_p_greater(change, limit)?,
+        no_regression: signed_rank_p_less(change, limit)?,
+    })
+}
+
+/// A shift of logarithms beyond a threshold as a fraction.
+#[must_use]
+pub fn beyond(threshold: f64, shift: f64) -> f64 {
+    (threshold.ln_1p() + shift).exp_m1()
 }
 
 /// An interval of logarithms as one of fractions.

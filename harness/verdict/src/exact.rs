@@ -12,13 +12,23 @@ type Count = fn(&Sample) -> Option<u64>;
 /// Stops for signals are left out: two SIGCHLD that come together are one.
 const COUNTS: [(Metric, Count); 4] = [
     (Metric::Stops, |sample| {
-        let for_signals = sample.stops_signal? + sample.stops_group?;
-        Some(sample.stops_total? - for_signals)
+        sample.stops_total?.checked_sub(stops_for_signals(sample)?)
     }),
     (Metric::Syscalls, |sample| sample.syscalls),
     (Metric::TracedEvents, |sample| sample.traced_events),
     (Metric::Tracees, |sample| sample.tracees),
 ];
+
+fn stops_for_signals(sample: &Sample) -> Option<u64> {
+    // A record's numbers may be any, and no sum of true ones comes near the limit.
+    Some(sample.stops_signal?.saturating_add(sample.stops_group?))
+}
+
+/// Whether a sample has more stops for signals than stops, as only a record that
+/// was written by something else or damaged does.
+fn contradicts_itself(sample: &Sample) -> bool {
+    stops_for_signals(sample) > sample.stops_total && sample.stops_total.is_some()
+}
 
 /// Compares the counts of one workload under one mode.
 #[must_use]
@@ -43,6 +53,10 @@ pub fn between(workload: &str, mode: &str, base: &[&Sample], head: &[&Sample]) -
     COUNTS
         .into_iter()
         .filter_map(|(metric, count)| {
+            let mut samples = base.iter().chain(head);
+            if metric == Metric::Stops && samples.any(|sample| contradicts_itself(sample)) {
+                return Some(contradiction(workload, mode));
+            }
             let base = values(base, count);
             let head = values(head, count);
             compare_values(workload, mode, metric, &base, &head)
@@ -129,6 +143,18 @@ pub fn numbers(workload: &str, mode: &str, metric: Metric, base: f64, head: f64)
         confirmation: None,
         reason,
     }
+}
+
+/// What is said of stops that cannot be compared.
+fn contradiction(workload: &str, mode: &str) -> Comparison {
+    let mut comparison = numbers(workload, mode, Metric::Stops, 0.0, 0.0);
+    comparison.verdict = Verdict::Inconclusive;
+    (comparison.change, comparison.min_detectable_effect) = (None, None);
+    (comparison.base, comparison.head) = (None, None);
+    comparison.observations = 0;
+    "a sample has more stops for signals than stops: its record is damaged; measure again"
+        .clone_into(&mut comparison.reason);
+    comparison
 }
 
 /// Per execution.

@@ -2,7 +2,7 @@
 //!
 //! The way: [`observe`] turns the samples of two sides into one number a block,
 //! [`evidence`] says what those numbers speak for, [`looks`] decides when and
-//! what, [`exact`] compares what is the same in every run, [`records`] compares
+//! what, [`procedure`] goes from look to look and confirms, [`exact`] compares what is the same in every run, [`records`] compares
 //! two records of different times, [`floor`] says how far a harness is from
 //! itself. Pure: nothing here runs or reads anything.
 //!
@@ -16,6 +16,7 @@ pub mod exact;
 pub mod floor;
 pub mod looks;
 pub mod observe;
+pub mod procedure;
 pub mod records;
 
 /// The mode that is the control of every comparison.
@@ -25,5 +26,5 @@ pub const UNTRACED: &str = "none";
 /// one-sided tests.
 pub const LEVEL: f64 = 0.95;
 
-/// Probability with which a change of the minimal detectable size is found.
+/// Probability with which a regression of the minimal detectable size is called one.
 pub const POWER: f64 = 0.8;

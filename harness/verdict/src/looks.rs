@@ -4,7 +4,7 @@
 //! them, so that looking more than once costs no more false alarms. At each
 //! look Holm's procedure keeps the error over all comparisons together.
 
-use crate::evidence::Evidence;
+use crate::procedure::Tests;
 use harness_record::Verdict;
 use harness_stats::holm_adjusted;
 
@@ -34,22 +34,13 @@ pub struct Said {
 }
 
 /// Decides on all comparisons together, with the error probability that this
-/// look may spend. What could not be weighed is given as `None`.
+/// look may spend.
 #[must_use]
-pub fn decide(evidence: &[Option<Evidence>], alpha: f64) -> Vec<Said> {
-    let tests = evidence.iter().map(|evidence| {
-        let evidence = evidence.as_ref();
-        evidence.map_or((1.0, 1.0), |evidence| {
-            (evidence.p_regression, evidence.p_no_regression)
-        })
-    });
-    decide_on(&tests.collect::<Vec<_>>(), alpha)
-}
-
-/// The same for the one-sided p-values themselves: of a regression, and of none.
-#[must_use]
-pub fn decide_on(tests: &[(f64, f64)], alpha: f64) -> Vec<Said> {
-    let (regression, no_regression): (Vec<f64>, Vec<f64>) = tests.iter().copied().unzip();
+pub fn decide(tests: &[Tests], alpha: f64) -> Vec<Said> {
+    let (regression, no_regression): (Vec<f64>, Vec<f64>) = tests
+        .iter()
+        .map(|tests| (tests.regression, tests.no_regression))
+        .unzip();
     // What is no probability proves nothing.
     let adjusted = |p: &[f64]| holm_adjusted(p).unwrap_or_else(|_| vec![1.0; p.len()]);
     adjusted(&regression)
@@ -84,7 +75,12 @@ mod tests {
 
     #[test]
     fn one_that_stands_out_fails_and_the_others_are_judged_by_what_is_left() {
-        let said = decide_on(&[(0.001, 1.0), (0.04, 0.9), (1.0, 0.001), (1.0, 1.0)], 0.05);
+        let tests = [(0.001, 1.0), (0.04, 0.9), (1.0, 0.001), (1.0, 1.0)];
+        let tests = tests.map(|(regression, no_regression)| Tests {
+            regression,
+            no_regression,
+        });
+        let said = decide(&tests, 0.05);
         let verdicts: Vec<_> = said.iter().map(|said| said.verdict).collect();
         assert_eq!(
             verdicts,

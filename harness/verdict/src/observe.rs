@@ -40,6 +40,8 @@ pub struct Observations {
     pub base: Vec<f64>,
     /// d of head.
     pub head: Vec<f64>,
+    /// Whole blocks that were not left out, whether or not they could be observed.
+    pub blocks: u32,
 }
 
 /// The samples of one side of one mode in one pass of one block; the control has
@@ -101,8 +103,8 @@ pub fn context_switches(samples: &[Sample], scope: &Scope<'_>) -> Observations {
     let switches = |block, pass, side| -> Option<f64> {
         let sample = placed.get(&(block, pass, Some(side), scope.mode))?;
         let tracer = sample.tracer_voluntary.unwrap_or(0);
-        let count = sample.tracee_voluntary.saturating_add(tracer);
-        let count = count as f64 / f64::from(sample.executions.max(1));
+        let count = sample.tracee_voluntary as f64 + tracer as f64;
+        let count = count / f64::from(sample.executions.max(1));
         (count >= FEWEST_SWITCHES).then(|| count.ln())
     };
     observe(samples, scope, &placed, switches)
@@ -128,6 +130,16 @@ fn observe(
         if passes.len() != 2 || dropped.contains(&block) {
             continue;
         }
+        let arms = [
+            (None, crate::UNTRACED),
+            (Some(Side::Base), scope.mode),
+            (Some(Side::Head), scope.mode),
+        ];
+        let whole = passes.iter().all(|pass| {
+            arms.iter()
+                .all(|(side, mode)| placed.contains_key(&(block, *pass, *side, *mode)))
+        });
+        observations.blocks += u32::from(whole);
         let mean = |side| -> Option<f64> {
             let values: Option<Vec<f64>> = passes
                 .iter()

@@ -1,9 +1,10 @@
 //! Observations, self-comparisons and comparisons of records on made-up samples,
 //! whose true change is known.
 
-use harness_record::{Sample, SampleStatus, Side, TimeMeasure};
+use harness_record::{Metric, Sample, SampleStatus, Side, TimeMeasure, Verdict};
 use harness_stats::random::Rng;
 use harness_verdict::evidence::weigh;
+use harness_verdict::exact::between;
 use harness_verdict::floor::{Design, in_order, kind, with_itself};
 use harness_verdict::observe::{Observations, Scope, context_switches, dropped, ratios};
 
@@ -102,19 +103,23 @@ fn the_change_is_found_through_a_drift() {
     for (factor, drift) in [(1.05, 0.0), (1.05, 0.5), (1.0, 0.5), (0.9, -0.3)] {
         let observations = ratios(&measured(factor, drift, 3), &scope());
         assert_eq!(observations.change.len(), BLOCKS as usize);
-        let evidence = weigh(&observations, 0.01, 0.05).unwrap();
+        let evidence = weigh(&observations, 0.01).unwrap();
         let off = evidence.change.estimate - (factor - 1.0);
         assert!(off.abs() < 0.006, "{factor}, {drift}: {evidence:?}");
         assert!((evidence.base - 60.0).abs() < 1.0, "{evidence:?}");
         let is_regression = factor > 1.01;
-        assert_eq!(evidence.p_regression < 0.01, is_regression, "{evidence:?}");
         assert_eq!(
-            evidence.p_no_regression < 0.01,
+            evidence.tests.regression < 0.01,
+            is_regression,
+            "{evidence:?}"
+        );
+        assert_eq!(
+            evidence.tests.no_regression < 0.01,
             !is_regression,
             "{evidence:?}"
         );
-        let detectable = evidence.min_detectable_effect.unwrap();
-        assert!(detectable > 0.01 && detectable < 0.03, "{detectable}");
+        // The mean of two times head less base, each jittering by 1 % / √3.
+        assert!((evidence.spread - 0.0058).abs() < 0.002, "{evidence:?}");
     }
 }
 
@@ -124,15 +129,22 @@ fn blocks_that_are_not_whole_or_disturbed_are_no_observations() {
     samples[0].status = SampleStatus::Failed;
     samples[9].steal_ns = Some(u64::MAX / 1024);
     assert_eq!(dropped(&samples, "w", 0.05), [1]);
+    // A record's numbers may be any.
+    samples[10].steal_ns = Some(u64::MAX);
+    samples[10].wall_ns = u64::MAX;
+    assert_eq!(dropped(&samples, "w", 0.05), [1]);
     assert_eq!(ratios(&samples, &scope()).change.len(), BLOCKS as usize - 2);
     let loops = Scope {
         of: TimeMeasure::LoopNs,
         ..scope()
     };
-    assert!(
-        ratios(&samples, &loops).change.is_empty(),
-        "no loop was timed"
-    );
+    let loops = ratios(&samples, &loops);
+    assert!(loops.change.is_empty(), "no loop was timed");
+    assert_eq!(loops.blocks, BLOCKS - 2);
+    for sample in &mut samples {
+        sample.steal_ns = Some(sample.wall_ns);
+    }
+    assert_eq!(ratios(&samples, &scope()), Observations::default());
 }
 
 #[test]
@@ -145,7 +157,43 @@ fn few_switches_are_not_compared() {
     for sample in &mut samples {
         (sample.tracee_voluntary, sample.tracer_voluntary) = (50, Some(50));
     }
-    assert!(context_switches(&samples, &scope()).change.is_empty());
+    let rare = context_switches(&samples, &scope());
+    assert_eq!((rare.change.len(), rare.blocks), (0, BLOCKS));
+    for sample in &mut samples {
+        (sample.tracee_voluntary, sample.tracer_voluntary) = (u64::MAX, Some(u64::MAX));
+    }
+    assert!(!context_switches(&samples, &scope()).change.is_empty());
+}
+
+/// Fewer stops than stops for signals is no number of stops, and said.
+#[test]
+fn counts_that_contradict_themselves_are_not_compared() {
+    let good = sample(0, 0, None, "ptrace", 1.0);
+    let stops = |damaged: &Sample| {
+        let comparisons = between("w", "ptrace", &[&good], &[damaged]);
+        comparisons
+            .into_iter()
+            .find(|one| one.metric == Metric::Stops)
+    };
+    let with = |signal, group| Sample {
+        stops_signal: signal,
+        stops_group: group,
+        ..good.clone()
+    };
+    for damaged in [
+        with(Some(11), Some(0)),
+        with(Some(u64::MAX), Some(u64::MAX)),
+    ] {
+        let said = stops(&damaged).expect("it is said");
+        assert_eq!((said.verdict, said.head), (Verdict::Inconclusive, None));
+        assert!(
+            said.reason.contains("more stops for signals"),
+            "{}",
+            said.reason
+        );
+    }
+    assert_eq!(stops(&good).map(|said| said.verdict), Some(Verdict::Pass));
+    assert_eq!(stops(&with(None, None)), None);
 }
 
 /// On one binary under a drifting machine, a blocked order is deceived, and the

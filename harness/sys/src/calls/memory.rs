@@ -42,22 +42,6 @@ impl Mapping {
         touch(self.start, self.bytes.min(pages * PAGE_BYTES));
     }
 
-    /// mprotect(2) to what the protection is already.
-    ///
-    /// # Errors
-    /// The kernel's.
-    pub fn mprotect_again(&self) -> io::Result<()> {
-        // SAFETY: our own mapping, which stays readable and writable.
-        done(unsafe {
-            libc::syscall(
-                libc::SYS_mprotect,
-                self.start,
-                self.bytes,
-                libc::PROT_READ | libc::PROT_WRITE,
-            )
-        })
-    }
-
     /// munmap(2).
     ///
     /// # Errors
