@@ -34,7 +34,7 @@ pub(super) struct AttachArgs {
     /// Length of a window with --attach [default: 2]
     #[arg(long = "for", value_name = "SECONDS", allow_negative_numbers = true, value_parser = seconds)]
     window: Option<Duration>,
-    /// Shell command that prints a counter of what the process does, as requests served; it is read at
+    /// Shell command that prints a counter of what the process does, such as requests served; it is read at
     /// both ends of each window with --attach, and its rate compared
     #[arg(long, value_name = "CMD", value_parser = clap::builder::NonEmptyStringValueParser::new())]
     rate_command: Option<String>,

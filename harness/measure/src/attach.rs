@@ -17,7 +17,7 @@ use crate::progress::Progress;
 use crate::{Error, environment, nearest, order};
 use account::Account;
 use counter::Reading;
-use described::{describe, observations};
+use described::{Foreign, describe, observations};
 use harness_mode::{Mode, SeccompFile, Unavailable, Watcher};
 use harness_record::{
     AttachPlan, AttachedProcess, Environment, ModePlan, Slot, StopCounts, TracerWindow, Window,
@@ -178,12 +178,13 @@ impl Attaching {
             process_ended: false,
             error: None,
         };
+        let mut foreign = Foreign::default();
         // Without it the end of the process is seen at the end of a window.
         let end = process::descriptor(self.tree.root.id).ok();
         for slot in &self.plan.order {
             progress.start(&slot.workload, &slot.mode, "watching process");
             let began = Instant::now();
-            match self.window(slot, started, end.as_ref(), termination) {
+            match self.window(slot, started, end.as_ref(), &mut foreign, termination) {
                 Ok(Some(window)) => watched.windows.push(window),
                 Ok(None) => {
                     watched.process_ended = true;
@@ -201,7 +202,7 @@ impl Attaching {
             }
         }
         progress.finish();
-        watched.warnings = observations(&watched.windows);
+        watched.warnings = observations(&watched.windows, foreign);
         watched
     }
 
@@ -211,6 +212,7 @@ impl Attaching {
         slot: &Slot,
         started: Instant,
         end: Option<&OwnedFd>,
+        foreign: &mut Foreign,
         termination: &Termination,
     ) -> Result<Option<Window>, Error> {
         let mut tracing = None;
@@ -266,6 +268,12 @@ impl Attaching {
             }),
         };
         let change = after.since(&before);
+        *foreign = (*foreign).max(Foreign {
+            count: change.foreign,
+            of: (after.processes() as u64)
+                .saturating_sub(1)
+                .max(change.foreign),
+        });
         Ok(Some(Window {
             mode: slot.mode.clone(),
             block: slot.block,

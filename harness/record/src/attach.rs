@@ -131,7 +131,8 @@ pub struct Window {
     /// in the window, to a tick of 10 ms (`cutime`, `cstime` of proc_pid_stat(5)).
     pub cpu_ns: u64,
     /// Calls that read or write: `syscr` and `syscw` of proc_pid_io(5), those of
-    /// children that were waited for included. `None` where it cannot be read.
+    /// children that were waited for included. `None` where it cannot be read, or cannot be told
+    /// from what a child did before the window.
     pub read_write_calls: Option<u64>,
     /// Voluntary context switches of the threads that lived to the window's end.
     pub voluntary_switches: u64,

@@ -124,6 +124,14 @@ pub fn kill(process: Tid) -> Result<(), Errno> {
     nix_kill(Pid::from_raw(process.0), Signal::SIGKILL)
 }
 
+/// Kills every process of a process group (SIGKILL).
+///
+/// # Errors
+/// `ESRCH`: none is left; `EPERM`: none of them is ours to kill.
+pub fn kill_group(leader: Tid) -> Result<(), Errno> {
+    nix::sys::signal::killpg(Pid::from_raw(leader.0), Signal::SIGKILL)
+}
+
 /// The CPU time of all threads of a process, ended ones included
 /// (clock_getcpuclockid(3)).
 ///

@@ -3,13 +3,17 @@
 //!
 //! Processes come and go in a window. One that was born in it counts from nothing. One that ended
 //! in it left its counters to the parent that waited for it (`cutime` and `cstime` of
-//! proc_pid_stat(5), and proc_pid_io(5)), with all it had done before the window: that is taken
-//! off. What a process did whose end nobody waited for, or whose parent ended first, is missing.
+//! proc_pid_stat(5), and proc_pid_io(5)), with all it had done before the window: that is
+//! subtracted from the nearest ancestor that lives. The kernel adds them only in
+//! `wait_task_zombie` (kernel/exit.c): not while the child is a zombie, and never where the parent
+//! ignores SIGCHLD. What a process did whose parent ended first, or ignored its end, is missing.
 
 use harness_sys::{Tid, process};
 use harness_tracer::attach::{Tree, is_gone, threads};
 use std::collections::HashMap;
 use std::fs::read_to_string;
+use std::io::ErrorKind;
+use std::os::unix::fs::MetadataExt;
 use std::time::{Duration, Instant};
 
 /// How often `/proc/PID/io` is tried, and how long is waited in between.
@@ -36,6 +40,12 @@ struct Member {
     children_cpu_ns: u64,
     /// Those of children that were waited for included; `None` where it cannot be read.
     read_write_calls: Option<u64>,
+    /// It belongs to another user, who alone may read its calls.
+    is_foreign: bool,
+    /// It ended, and nobody has waited for it.
+    is_zombie: bool,
+    /// It ignores SIGCHLD, so that the kernel reaps its children and adds nothing to its counters.
+    ignores_children: bool,
     /// Voluntary and involuntary context switches of each living thread: the
     /// kernel adds up those of ended ones only for the parent.
     switches: HashMap<Tid, (u64, u64)>,
@@ -48,6 +58,8 @@ pub(super) struct Change {
     pub(super) read_write_calls: Option<u64>,
     pub(super) voluntary: u64,
     pub(super) involuntary: u64,
+    /// Processes of other users, whose calls are missing.
+    pub(super) foreign: u64,
 }
 
 impl Account {
@@ -61,12 +73,12 @@ impl Account {
         let root = Member::read(tree.root.id)?;
         let mut members: HashMap<Tid, Member> = [(tree.root.id, root)].into();
         for id in tree.processes() {
-            if !members.contains_key(&id) && !is_gone(id) {
+            if !members.contains_key(&id) {
                 members.extend(Member::read(id).map(|member| (id, member)));
             }
         }
         for (&id, before) in earlier.into_iter().flat_map(|earlier| &earlier.members) {
-            if !members.contains_key(&id) && !is_gone(id) {
+            if !members.contains_key(&id) {
                 let member = Member::read(id);
                 let same = member.filter(|member| member.start_time == before.start_time);
                 members.extend(same.map(|member| (id, member)));
@@ -77,13 +89,40 @@ impl Account {
 
     /// Threads that were alive.
     pub(super) fn threads(&self) -> usize {
-        let members = self.members.values();
-        members.map(|member| member.switches.len()).sum()
+        self.living().map(|member| member.switches.len()).sum()
     }
 
     /// Processes that were alive.
     pub(super) fn processes(&self) -> usize {
-        self.members.len()
+        self.living().count()
+    }
+
+    fn living(&self) -> impl Iterator<Item = &Member> {
+        self.members.values().filter(|member| !member.is_zombie)
+    }
+
+    /// Whether a member of an earlier account is one of this, too.
+    fn has(&self, id: Tid, earlier: &Member) -> bool {
+        let now = self.members.get(&id);
+        now.is_some_and(|now| now.start_time == earlier.start_time)
+    }
+
+    /// Whose counters those of `ended`, a member of an `earlier` account, came to: those of its
+    /// nearest ancestor that is still there, if each one waited.
+    fn heir(&self, ended: &Member, earlier: &Self) -> Option<Tid> {
+        let mut parent = ended.parent?;
+        // Parents change while they are read, so that what was read may be a circle.
+        for _ in 0..earlier.members.len() {
+            let member = earlier.members.get(&parent)?;
+            if member.ignores_children {
+                return None;
+            }
+            if self.has(parent, member) {
+                return Some(parent);
+            }
+            parent = member.parent?;
+        }
+        None
     }
 
     pub(super) fn since(&self, earlier: &Self) -> Change {
@@ -92,17 +131,18 @@ impl Account {
             let before = earlier.members.get(id);
             before.filter(|before| before.start_time == now.start_time)
         };
-        // What those that ended had done before, by the parent that may have waited for them.
-        let mut ended: HashMap<Tid, (u64, u64)> = HashMap::new();
-        for (id, member) in &earlier.members {
-            let lives = self.members.get(id);
-            if lives.is_some_and(|now| now.start_time == member.start_time) {
+        // What those that ended had done before, by the ancestor that has it in its counters.
+        let mut ended: HashMap<Tid, (u64, Option<u64>)> = HashMap::new();
+        for (&id, member) in &earlier.members {
+            if self.has(id, member) {
                 continue;
             }
-            if let Some(parent) = member.parent {
-                let (cpu, calls) = ended.entry(parent).or_default();
+            if let Some(heir) = self.heir(member, earlier) {
+                let (cpu, calls) = ended.entry(heir).or_insert((0, Some(0)));
                 *cpu += member.cpu_ns + member.children_cpu_ns;
-                *calls += member.read_write_calls.unwrap_or(0);
+                *calls = calls
+                    .zip(member.read_write_calls)
+                    .map(|(sum, calls)| sum + calls);
             }
         }
         let mut change = Change {
@@ -110,25 +150,31 @@ impl Account {
             read_write_calls: Some(0),
             voluntary: 0,
             involuntary: 0,
+            foreign: 0,
         };
         for (id, now) in &self.members {
-            let before = before(id, now).unwrap_or(&nothing);
-            let (ended_cpu, ended_calls) = ended.get(id).copied().unwrap_or_default();
+            let known = before(id, now);
+            let before = known.unwrap_or(&nothing);
+            let (ended_cpu, ended_calls) = ended.get(id).copied().unwrap_or((0, Some(0)));
             let children = now.children_cpu_ns.saturating_sub(before.children_cpu_ns);
             change.cpu_ns += now.cpu_ns.saturating_sub(before.cpu_ns);
             change.cpu_ns += children.saturating_sub(ended_cpu);
-            // New, it has nothing to be read before.
-            let calls_before = if before.start_time == now.start_time {
-                before.read_write_calls
-            } else {
-                Some(0)
-            };
-            let calls = now.read_write_calls.zip(calls_before);
-            let calls = calls.map(|(now, before)| now.saturating_sub(before));
-            change.read_write_calls = change
-                .read_write_calls
-                .zip(calls)
-                .map(|(sum, calls)| sum + calls.saturating_sub(ended_calls));
+            if now.is_foreign || before.is_foreign {
+                change.foreign += 1;
+            } else if !now.is_zombie || now.read_write_calls.is_some() {
+                // New, it has nothing to be read before.
+                let calls_before = known.map_or(Some(0), |known| known.read_write_calls);
+                let calls = now.read_write_calls.zip(calls_before);
+                let calls = calls.map(|(now, before)| now.saturating_sub(before));
+                // Fewer than those that ended had made: somebody else waited for them, or nobody.
+                let own = calls
+                    .zip(ended_calls)
+                    .and_then(|(calls, ended)| calls.checked_sub(ended));
+                change.read_write_calls = change
+                    .read_write_calls
+                    .zip(own)
+                    .map(|(sum, calls)| sum + calls);
+            }
             for (tid, now) in &now.switches {
                 let before = before.switches.get(tid).copied();
                 // A thread whose id another had before started from nothing.
@@ -138,6 +184,9 @@ impl Account {
                 change.involuntary += now.1 - before.1;
             }
         }
+        if change.foreign == self.members.len() as u64 {
+            change.read_write_calls = None;
+        }
         change
     }
 }
@@ -145,14 +194,9 @@ impl Account {
 impl Member {
     /// `None` where it has ended.
     fn read(id: Tid) -> Option<Self> {
-        // Of a process in the middle of execve(2), whose first thread has no memory
-        // any more, an ordinary user may not read it.
-        let io = (0..LOOKS).find_map(|look| {
-            if look > 0 {
-                std::thread::sleep(BETWEEN_LOOKS);
-            }
-            read_to_string(format!("/proc/{id}/io")).ok()
-        });
+        let is_foreign = is_foreign(id);
+        let io = io(id, is_foreign);
+        let status = read_to_string(format!("/proc/{id}/status")).ok()?;
         let cpu = process::cpu_time(id).ok()?;
         let stat = read_to_string(format!("/proc/{id}/stat")).ok()?;
         let fields: Vec<u64> = process::after_command(&stat)
@@ -168,10 +212,48 @@ impl Member {
             start_time: field(22),
             cpu_ns: super::nanoseconds(cpu),
             children_cpu_ns: (field(16) + field(17)).saturating_mul(TICK_NS),
+            is_foreign: is_foreign && io.is_none(),
+            is_zombie: is_zombie(&stat),
+            ignores_children: ignores_children(&status),
             read_write_calls: io.and_then(|text| read_write_calls(&text)),
             switches: switches.collect(),
         })
     }
+}
+
+/// Whether another user executed it: its directory belongs to its effective user (proc(5)).
+fn is_foreign(id: Tid) -> bool {
+    std::fs::metadata(format!("/proc/{id}"))
+        .is_ok_and(|directory| directory.uid() != process::effective_user())
+}
+
+/// `/proc/PID/io`. An ordinary user may not read that of a process in the middle of execve(2),
+/// whose first thread has no memory any more, nor ever that of a zombie or of another user's process.
+fn io(id: Tid, is_foreign: bool) -> Option<String> {
+    for look in 0..LOOKS {
+        if look > 0 {
+            std::thread::sleep(BETWEEN_LOOKS);
+        }
+        match read_to_string(format!("/proc/{id}/io")) {
+            Ok(text) => return Some(text),
+            Err(error) if error.kind() != ErrorKind::PermissionDenied => return None,
+            Err(_) if is_foreign || is_gone(id) => return None,
+            Err(_) => {}
+        }
+    }
+    None
+}
+
+fn is_zombie(stat: &str) -> bool {
+    matches!(process::after_command(stat).next(), Some("Z" | "X"))
+}
+
+/// `SigIgn` of proc_pid_status(5). `SA_NOCLDWAIT` has the same effect, and shows nowhere.
+fn ignores_children(status: &str) -> bool {
+    const SIGCHLD: u32 = 17;
+    let ignored = process::field(status, "SigIgn");
+    let ignored = ignored.and_then(|set| u64::from_str_radix(set, 16).ok());
+    ignored.is_some_and(|set| set & (1 << (SIGCHLD - 1)) != 0)
 }
 
 /// `syscr` and `syscw` of proc_pid_io(5).
@@ -206,6 +288,7 @@ mod tests {
             children_cpu_ns: 0,
             read_write_calls: calls,
             switches: switches.collect(),
+            ..Member::default()
         }
     }
 
@@ -223,6 +306,9 @@ mod tests {
         assert_eq!(switches(status), Some((7, 2)));
         assert_eq!(switches("Name:\tx\n"), None);
         assert_eq!(read_write_calls("rchar: 5\nsyscr: 3\nsyscw: 4\n"), Some(7));
+        assert!(ignores_children("SigIgn:\t0000000000010000\n"));
+        assert!(!ignores_children("SigIgn:\t0000000000008000\n"));
+        assert!(is_zombie("7 (a) Z 1 2\n") && !is_zombie("7 (Z) S 1 2\n"));
     }
 
     /// One thread goes on, one ended, one is new, and one has the id of another.
@@ -270,5 +356,74 @@ mod tests {
             change.read_write_calls,
             Some((34 - 30) + (4 - 2) + 1 + 6 + 9 + 12)
         );
+    }
+
+    fn of(parent: i32, cpu_ns: u64, calls: u64) -> Member {
+        Member {
+            parent: Some(Tid(parent)),
+            cpu_ns,
+            ..member(Some(calls), &[])
+        }
+    }
+
+    /// The first one waited for its child, which had waited for its own.
+    #[test]
+    fn three_generations_leave_what_they_had_done_to_the_one_that_lives() {
+        let before = account(&[(1, of(0, 10, 5)), (2, of(1, 50, 20)), (3, of(2, 70, 30))]);
+        let root = Member {
+            children_cpu_ns: 50 + 70 + 4,
+            ..of(0, 11, 5 + 20 + 30 + 6)
+        };
+        let change = account(&[(1, root)]).since(&before);
+        assert_eq!(change.cpu_ns, 1 + 4);
+        assert_eq!(change.read_write_calls, Some(6));
+    }
+
+    /// A child whose end the parent does not wait for adds nothing to the parent's counters.
+    #[test]
+    fn a_child_that_nobody_waited_for_leaves_its_parent_its_own_calls() {
+        let change = |first: &Member, child_after: Option<Member>| {
+            let before = account(&[(1, first.clone()), (2, of(1, 50, 2000))]);
+            let first = Member {
+                read_write_calls: Some(5 + 7),
+                ..first.clone()
+            };
+            let after: Vec<(i32, Member)> = [(1, first)]
+                .into_iter()
+                .chain(child_after.map(|child| (2, child)))
+                .collect();
+            let after = account(&after);
+            (after.since(&before).read_write_calls, after.processes())
+        };
+        let waits = of(0, 10, 5);
+        let ignores = Member {
+            ignores_children: true,
+            ..waits.clone()
+        };
+        let zombie = |calls| Member {
+            is_zombie: true,
+            read_write_calls: calls,
+            ..of(1, 50, 0)
+        };
+        assert_eq!(change(&ignores, None), (Some(7), 1));
+        assert_eq!(change(&waits, Some(zombie(Some(2003)))), (Some(7 + 3), 1));
+        assert_eq!(change(&waits, Some(zombie(None))), (Some(7), 1));
+        // Nothing says who waited for it.
+        assert_eq!(change(&waits, None), (None, 1));
+    }
+
+    #[test]
+    fn processes_of_another_user_are_counted_and_left_out() {
+        let foreign = Member {
+            is_foreign: true,
+            read_write_calls: None,
+            ..of(1, 10, 0)
+        };
+        let before = account(&[(1, of(0, 10, 5)), (2, foreign.clone())]);
+        let after = account(&[(1, of(0, 10, 9)), (2, foreign.clone())]);
+        let change = after.since(&before);
+        assert_eq!((change.read_write_calls, change.foreign), (Some(4), 1));
+        let alone = account(&[(2, foreign)]);
+        assert_eq!(alone.since(&alone).read_write_calls, None);
     }
 }

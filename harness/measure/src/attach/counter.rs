@@ -3,18 +3,22 @@
 use super::interrupted;
 use crate::Error;
 use harness_record::CommandCount;
-use harness_sys::files;
 use harness_sys::signals::Termination;
+use harness_sys::{Tid, files, process};
 use std::io::Read;
 use std::os::fd::AsFd;
-use std::process::{Child, Command, Stdio};
+use std::os::unix::process::CommandExt;
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 /// How long the command may take.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// How often its end is looked for where the kernel has no pidfd_open(2).
+const BETWEEN_LOOKS: Duration = Duration::from_millis(2);
+
 /// More than a number needs.
-const MOST_BYTES: u64 = 4096;
+const MOST_BYTES: usize = 4096;
 
 /// A number, and when it was true.
 #[derive(Debug, Clone, Copy)]
@@ -31,25 +35,24 @@ impl Reading {
             why,
         };
         let started = Instant::now();
-        let mut child = Command::new("/bin/sh")
-            .args(["-c", command])
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .spawn()
-            .map_err(|error| failed(format!("cannot execute /bin/sh: {error}")))?;
-        let output = read_all(&mut child, started + PATIENCE, termination);
-        if !matches!(output, Ok(Some(_))) {
-            let _ = child.kill();
-        }
-        let status = child.wait();
+        let mut child =
+            start(command).map_err(|error| failed(format!("cannot execute /bin/sh: {error}")))?;
+        let completed = complete_or_kill(&mut child, started + PATIENCE, termination);
         let took = started.elapsed();
-        let Some(output) = output? else {
-            return Err(failed(format!(
-                "it did not end within {} s",
-                PATIENCE.as_secs()
-            )));
+        let (output, status) = match completed? {
+            Completion::Ended(output, status) => (output, status),
+            Completion::TooLate => {
+                return Err(failed(format!(
+                    "it did not end within {} s",
+                    PATIENCE.as_secs()
+                )));
+            }
+            Completion::TooMuch => {
+                return Err(failed(format!(
+                    "it printed more than {MOST_BYTES} bytes, which is no number"
+                )));
+            }
         };
-        let status = status.map_err(|error| failed(error.to_string()))?;
         if !status.success() {
             return Err(failed(format!("it ended with {status}")));
         }
@@ -78,38 +81,103 @@ impl Reading {
     }
 }
 
-/// What it writes until its output ends; `None` where that takes too long. A signal is an error.
-fn read_all(
+/// Executes a command with sh(1) in a process group of its own, so that a whole pipeline can be killed.
+fn start(command: &str) -> std::io::Result<Child> {
+    Command::new("/bin/sh")
+        .args(["-c", command])
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .process_group(0)
+        .spawn()
+}
+
+/// How a command went.
+enum Completion {
+    Ended(Vec<u8>, ExitStatus),
+    TooLate,
+    TooMuch,
+}
+
+/// [`complete`], after which nothing goes on of a command that did not end by itself.
+fn complete_or_kill(
     child: &mut Child,
     deadline: Instant,
     termination: &Termination,
-) -> Result<Option<Vec<u8>>, Error> {
+) -> Result<Completion, Error> {
+    let completed = complete(child, deadline, termination);
+    if !matches!(completed, Ok(Completion::Ended(..))) {
+        if let Ok(group) = i32::try_from(child.id()) {
+            let _ = process::kill_group(Tid(group));
+        }
+        let _ = child.wait();
+    }
+    completed
+}
+
+/// Reads what a command writes until its output ends, and waits for its end. A signal is an error.
+fn complete(
+    child: &mut Child,
+    deadline: Instant,
+    termination: &Termination,
+) -> Result<Completion, Error> {
     let io = |source| Error::Io {
         operation: "cannot read what the rate command prints".to_owned(),
         source,
     };
+    let left = || deadline.saturating_duration_since(Instant::now());
     let mut output = Vec::new();
-    let Some(mut stdout) = child.stdout.take() else {
-        return Ok(Some(output));
-    };
     let mut buffer = [0; 512];
-    loop {
-        let left = deadline.saturating_duration_since(Instant::now());
-        let descriptors = [termination.as_fd(), stdout.as_fd()];
-        let ready = files::wait_readable_within(descriptors, Some(left));
-        let [signalled, readable] = ready.map_err(|errno| io(errno.into()))?;
-        if signalled {
-            interrupted(termination)?;
-        } else if readable {
+    if let Some(mut stdout) = child.stdout.take() {
+        loop {
+            if !wait_for(&stdout, left(), termination)? {
+                if left().is_zero() {
+                    return Ok(Completion::TooLate);
+                }
+                continue;
+            }
             let read = stdout.read(&mut buffer).map_err(io)?;
-            if read == 0 || output.len() as u64 > MOST_BYTES {
-                return Ok(Some(output));
+            if read == 0 {
+                break;
             }
             output.extend_from_slice(&buffer[..read]);
-        } else {
-            return Ok(None);
+            if output.len() > MOST_BYTES {
+                return Ok(Completion::TooMuch);
+            }
         }
     }
+    // Without it the end is looked for again and again.
+    let end = i32::try_from(child.id()).ok();
+    let end = end.and_then(|id| process::descriptor(Tid(id)).ok());
+    loop {
+        if let Some(status) = child.try_wait().map_err(io)? {
+            return Ok(Completion::Ended(output, status));
+        }
+        if left().is_zero() {
+            return Ok(Completion::TooLate);
+        }
+        match &end {
+            Some(end) => wait_for(end, left(), termination)?,
+            None => wait_for(termination, left().min(BETWEEN_LOOKS), termination)?,
+        };
+    }
+}
+
+/// Whether a descriptor became readable in time. A signal is an error.
+fn wait_for(
+    descriptor: &impl AsFd,
+    limit: Duration,
+    termination: &Termination,
+) -> Result<bool, Error> {
+    let descriptors = [termination.as_fd(), descriptor.as_fd()];
+    let ready = files::wait_readable_within(descriptors, Some(limit));
+    let [signalled, readable] = ready.map_err(|errno| Error::Io {
+        operation: "poll(2)".to_owned(),
+        source: errno.into(),
+    })?;
+    if signalled {
+        interrupted(termination)?;
+    }
+    Ok(readable)
 }
 
 /// The number that was printed, and nothing else.
@@ -149,5 +217,40 @@ mod tests {
             let error = number(output.as_bytes()).expect_err(output);
             assert!(error.contains(part), "{output}: {error}");
         }
+    }
+
+    /// Whether a process group has a process other than zombies, whom nobody may wait for here.
+    fn lives(group: Tid) -> bool {
+        let entries = std::fs::read_dir("/proc").expect("/proc");
+        entries.flatten().any(|entry| {
+            let stat = std::fs::read_to_string(entry.path().join("stat")).unwrap_or_default();
+            let fields: Vec<&str> = process::after_command(&stat).take(3).collect();
+            matches!(fields[..], [state, _, of] if state != "Z" && of == group.to_string())
+        })
+    }
+
+    #[test]
+    fn what_ends_late_or_prints_too_much_is_killed_with_its_group() {
+        let termination = Termination::block().expect("signalfd");
+        for (command, limit) in [
+            ("sleep 1000 | cat", 100),
+            ("echo 5; exec >&-; sleep 1000", 100),
+            ("yes | cat", 10_000),
+        ] {
+            let mut child = start(command).expect("sh");
+            let id = Tid(i32::try_from(child.id()).expect("an id"));
+            let deadline = Instant::now() + Duration::from_millis(limit);
+            let completed = complete_or_kill(&mut child, deadline, &termination);
+            assert!(!matches!(completed, Ok(Completion::Ended(..))), "{command}");
+            let gone = (0..500).any(|_| {
+                std::thread::sleep(Duration::from_millis(10));
+                !lives(id)
+            });
+            assert!(gone, "{command}");
+        }
+        let mut child = start("echo 5").expect("sh");
+        let deadline = Instant::now() + PATIENCE;
+        let completed = complete_or_kill(&mut child, deadline, &termination);
+        assert!(matches!(completed, Ok(Completion::Ended(output, _)) if output == b"5\n"));
     }
 }

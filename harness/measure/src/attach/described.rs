@@ -59,8 +59,15 @@ fn argument_count(id: Tid) -> Option<u32> {
     Some(u32::from_le_bytes(count))
 }
 
+/// The most descendants of other users that a window had, of how many.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Foreign {
+    pub(super) count: u64,
+    pub(super) of: u64,
+}
+
 /// What the windows showed that a reader must know.
-pub(super) fn observations(windows: &[Window]) -> Vec<String> {
+pub(super) fn observations(windows: &[Window], foreign: Foreign) -> Vec<String> {
     let mut observations = Vec::new();
     let tracers = || windows.iter().filter_map(|window| window.tracer.as_ref());
     let mut alone: Vec<&String> = tracers().flat_map(|tracer| &tracer.left_alone).collect();
@@ -68,7 +75,7 @@ pub(super) fn observations(windows: &[Window]) -> Vec<String> {
     alone.dedup();
     if let Some(why) = alone.first() {
         observations.push(format!(
-            "{} of it did not get traced, the first: {why}; what it does is in the rates, and in none of what the \
+            "{} of it could not be traced, the first: {why}; what it does is in the rates, and in none of what the \
              tracer counts",
             counted(alone.len() as u64, "descendant"),
         ));
@@ -90,11 +97,21 @@ pub(super) fn observations(windows: &[Window]) -> Vec<String> {
         .any(|window| window.read_write_calls.is_none())
     {
         observations.push(
-            "/proc/PID/io cannot be read, so the calls that read or write are not known: it needs \
-             CONFIG_TASK_IO_ACCOUNTING and leave to trace the process, which an ordinary user has not while its first \
-             thread has ended"
+            "the calls that read or write are not known in some windows: reading /proc/PID/io needs \
+             CONFIG_TASK_IO_ACCOUNTING and permission to trace the process, which an ordinary user lacks while its first \
+             thread has ended; and the calls of a child that ended cannot be told from its parent's where the parent \
+             may not have waited for it"
                 .to_owned(),
         );
+    }
+    if foreign.count > 0 {
+        observations.push(format!(
+            "{} of {} to another user, whose /proc/PID/io an ordinary user cannot read: their calls \
+             that read or write are in no rate",
+            foreign.count,
+            counted(foreign.of, "descendant")
+                + if foreign.count == 1 { " belongs" } else { " belong" },
+        ));
     }
     observations
 }
@@ -131,5 +148,12 @@ mod tests {
         let own = std::env::args_os().count();
         let count = argument_count(process::own()).expect("it can be read");
         assert_eq!(count as usize, own);
+    }
+
+    #[test]
+    fn descendants_of_another_user_are_told() {
+        let said = observations(&[], Foreign { count: 2, of: 3 });
+        assert!(said[0].starts_with("2 of 3 descendants belong to another user"));
+        assert!(observations(&[], Foreign { count: 0, of: 3 }).is_empty());
     }
 }
