@@ -551,6 +551,14 @@ fn programs_for_other_machines_are_named_for_what_they_are() {
     let words = ["filter", "explain", "--file", "riscv"];
     let output = harness.output(&words);
     common::one_clear_line(&output, FAIL, &words, &["riscv is for riscv64", "no table"]);
+    // Each is named once, wherever the program tests for it.
+    harness.write(
+        "both",
+        b"ld [4]\njeq #0xc00000f3, ok\njeq #0xc0000015, ok\njne #0xc00000f3, no\nok: ret #0x7fff0000\nno: ret #0\n",
+    );
+    let words = ["filter", "explain", "--file", "both"];
+    let output = harness.output(&words);
+    common::one_clear_line(&output, FAIL, &words, &["is for ppc64le, riscv64, and"]);
     let listing = text(&harness.stdout(&["filter", "show", "--file", "riscv"]));
     assert!(listing.contains("/* riscv64 */"), "{listing}");
     let output = harness.output(&["filter", "show", "--trace", "open", "--arch", "aarch64"]);

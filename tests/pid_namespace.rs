@@ -103,7 +103,8 @@ fn with_its_own_proc_what_a_run_started_ends_and_nothing_else() {
         let script = format!(
             "sleep 100 & stranger=$!
             env --default-signal $HARNESS {run} -- sh -c 'setsid sleep 61 & touch begun; sleep 61' & harness=$!
-            until test -e begun; do sleep 0.01; done
+            while kill -0 $harness && ! test -e begun; do sleep 0.01; done
+            test -e begun || echo the harness ended before its command began
             kill -TERM $harness; wait $harness; echo code $?
             grep -lxz 61 /proc/[0-9]*/cmdline
             kill $stranger && echo stranger lived"

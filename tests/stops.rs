@@ -3,8 +3,9 @@
 mod common;
 
 use common::{FAIL, Harness, row, text};
-use harness_testing::installed;
+use harness_testing::{Missing, clock_without_vdso, installed, skip};
 use serde_json::Value;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -271,13 +272,22 @@ fn strace_counts_the_same_calls() {
 
 /// A copy of the harness for which the clock is a system call, as on a machine whose vDSO cannot
 /// read the clock source: its libgcc_s is a library that has a clock_gettime(2) of its own and
-/// loads the real one. None where there is no C compiler.
+/// loads the real one. None where that cannot be made here, which it says.
 fn harness_without_vdso(directory: &Path) -> Option<(PathBuf, tempfile::TempPath)> {
-    const SOURCE: &str = "#define _GNU_SOURCE\n#include <sys/syscall.h>\n#include <time.h>\n#include <unistd.h>\n\
-        int clock_gettime(clockid_t c, struct timespec *t) { return syscall(SYS_clock_gettime, c, t); }\n";
     const LIBRARY: &[u8; 14] = b"libgcc_s.so.1\0";
-    let source = directory.join("clock.c");
-    std::fs::write(&source, SOURCE).expect("a file");
+    let skipped = |why: &str| {
+        let what = format!("a clock that is a system call: {why}");
+        skip(Missing::Host, &what);
+        None
+    };
+    let mut binary = std::fs::read(env!("CARGO_BIN_EXE_harness")).expect("the harness");
+    // The first is in .dynstr, for the loader.
+    let at = binary
+        .windows(LIBRARY.len())
+        .position(|bytes| bytes == LIBRARY);
+    let Some(at) = at else {
+        return skipped("the harness is not linked with a shared libgcc_s");
+    };
     // A path as long as the name that it takes the place of.
     let library = tempfile::Builder::new()
         .prefix("")
@@ -285,33 +295,31 @@ fn harness_without_vdso(directory: &Path) -> Option<(PathBuf, tempfile::TempPath
         .tempfile_in("/tmp")
         .expect("a file in /tmp")
         .into_temp_path();
-    let compiled = Command::new("cc")
-        .args(["-O1", "-shared", "-fPIC", "-Wl,--no-as-needed", "-o"])
-        .args([&library, &*source])
-        .arg("-l:libgcc_s.so.1")
-        .status();
-    match compiled {
-        Ok(status) => assert!(status.success()),
-        Err(error) => {
-            let what = format!("a clock that is a system call: cc: {error}");
-            harness_testing::skip(harness_testing::Missing::Tool, &what);
-            return None;
+    if !clock_without_vdso(&library, &["-l:libgcc_s.so.1"]) {
+        return None;
+    }
+    binary[at..at + LIBRARY.len() - 1].copy_from_slice(library.as_os_str().as_encoded_bytes());
+    let (patched, copy) = (directory.join("patched"), directory.join("harness"));
+    std::fs::write(&patched, binary).expect("a copy");
+    let executable = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    std::fs::set_permissions(&patched, executable).expect("a mode");
+    // Another test's child may still hold a descriptor that was open for writing here, and then
+    // execve(2) fails with ETXTBSY: what is executed, another process writes.
+    let copied = Command::new("cp").args([&patched, &copy]).status();
+    assert!(copied.expect("cp").success());
+    match Command::new(&copy).arg("--version").output() {
+        Err(error) if error.kind() == ErrorKind::PermissionDenied => {
+            skipped("the directory of temporary files is mounted noexec")
+        }
+        // ld.so's, where mmap(2) refuses PROT_EXEC.
+        Ok(output) if text(&output.stderr).contains("failed to map segment") => {
+            skipped("/tmp is mounted noexec")
+        }
+        started => {
+            assert!(started.expect("the copy").status.success());
+            Some((copy, library))
         }
     }
-    let mut binary = std::fs::read(env!("CARGO_BIN_EXE_harness")).expect("the harness");
-    let at: Vec<usize> = binary
-        .windows(LIBRARY.len())
-        .enumerate()
-        .filter_map(|(at, bytes)| (bytes == LIBRARY).then_some(at))
-        .collect();
-    // The first is in .dynstr, for the loader.
-    let at = *at.first().expect("the harness needs libgcc_s");
-    binary[at..at + LIBRARY.len() - 1].copy_from_slice(library.as_os_str().as_encoded_bytes());
-    let copy = directory.join("harness");
-    std::fs::write(&copy, binary).expect("a copy");
-    let executable = std::os::unix::fs::PermissionsExt::from_mode(0o755);
-    std::fs::set_permissions(&copy, executable).expect("a mode");
-    Some((copy, library))
 }
 
 /// Every microbenchmark is verified where reading the clock is a system call, and the calls of its

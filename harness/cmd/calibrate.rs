@@ -8,9 +8,8 @@ use harness_measure::Error;
 use harness_measure::gate::{Gate, GateRequest};
 use harness_record::{
     Calibration, Fingerprint, Floor, Plan, RecordDirectory, Rules, SCHEMA_VERSION, Sample,
-    WorkloadPlan,
+    WorkloadPlan, counted,
 };
-use harness_report::counted;
 use harness_sys::signals::Termination;
 use harness_verdict::floor::{self, Design};
 use harness_verdict::observe::{self, Scope};

@@ -1,4 +1,4 @@
-//! `harness gate`: whether one harness traces dearer than another.
+//! `harness gate`: whether tracing is more expensive with one harness than with another.
 
 use crate::cmd::blocks::Blocks;
 use crate::cmd::compare::{self, FormatArg, Judging};
@@ -17,7 +17,7 @@ use std::process::{Command, Stdio};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-/// Say whether one harness traces dearer than another: pass, fail or inconclusive
+/// Say whether one harness makes tracing more expensive than another: pass, fail or inconclusive
 ///
 /// Two harness binaries run the same workloads on this machine, alternating execution by execution,
 /// with an untraced control in every block; or, with --baseline, two records are compared. Counts are

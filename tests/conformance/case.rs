@@ -456,8 +456,11 @@ impl Subject {
                 && !of_the_machine.iter().any(|words| warning.contains(words))
         });
         let unknown: Vec<_> = unknown.collect();
-        let plural = if self.scenario.escaped == 1 { "" } else { "es" };
-        let escaped = format!("{} process{plural} not traced", self.scenario.escaped);
+        let processes = match self.scenario.escaped {
+            1 => "process was",
+            _ => "processes were",
+        };
+        let escaped = format!("{} {processes} not traced", self.scenario.escaped);
         let as_it_must = match self.scenario.escaped {
             0 => unknown.is_empty(),
             _ => {

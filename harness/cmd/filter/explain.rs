@@ -6,7 +6,7 @@ use super::output::{self, Cells};
 use crate::cmd::{Exit, Usage, complain, print};
 use harness_cbpf::{Action, Obstacle, Program};
 use harness_filter::{Budget, Cache, Explanation, Undecided};
-use harness_report::counted;
+use harness_record::counted;
 use harness_syscalls::{Abi, Arch, TraceSet, architecture_name};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -97,12 +97,14 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
 /// It tests for machines alone that no table here is of.
 fn machine(named: &Named, otherwise: Arch) -> anyhow::Result<Arch> {
     let machines = harness_filter::machines(&named.program);
-    let mut others: Vec<&str> = harness_filter::architectures(&named.program)
+    let others: BTreeSet<&str> = harness_filter::architectures(&named.program)
         .into_iter()
         .filter_map(architecture_name)
         .collect();
-    others.dedup();
-    let (name, others) = (&named.name, (!others.is_empty()).then(|| others.join(", ")));
+    let (name, others) = (
+        &named.name,
+        (!others.is_empty()).then(|| Vec::from_iter(others).join(", ")),
+    );
     match (&machines[..], others) {
         ([], Some(others)) => anyhow::bail!(
             "{name} is for {others}, and there is no table of its system calls here: 'harness filter show' \

@@ -1,8 +1,7 @@
 //! The forms in which programs and tables are printed.
 
 use harness_cbpf::{Program, disassemble};
-use harness_record::csv_rows;
-use harness_report::counted;
+use harness_record::{counted, csv_rows};
 use harness_syscalls::Table;
 use serde::Serialize;
 use std::fmt::Write;

@@ -189,16 +189,6 @@ fn takers(option: &'static str) -> String {
     names.join(", ")
 }
 
-/// A count and what is counted, by its name in the singular.
-pub(crate) fn counted(count: u64, noun: &str) -> String {
-    let plural = match count {
-        1 => "",
-        _ if noun.ends_with('s') => "es",
-        _ => "s",
-    };
-    format!("{count} {noun}{plural}")
-}
-
 /// The names most like `name`, best first.
 pub(crate) fn nearest<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> Vec<String> {
     let near = harness_syscalls::nearest(name, names);

@@ -9,10 +9,10 @@ use crate::row::{Context, row};
 use crate::stop_log::SampleLog;
 use crate::subject::Subject;
 use crate::verify::{self, Reference};
-use crate::{Error, counted, hook, sampler};
+use crate::{Error, hook, sampler};
 use harness_mode::Mode;
 use harness_record::{
-    Load, LoggedRun, MOST_OTHERS, Plan, Sample, SampleWriter, Side, Slot, StopLog,
+    Load, LoggedRun, MOST_OTHERS, Plan, Sample, SampleWriter, Side, Slot, StopLog, counted,
 };
 use harness_stats::random::Rng;
 use harness_sys::signals::Termination;
@@ -482,9 +482,10 @@ impl<'a> Runs<'a> {
             .iter()
             .map(|(mode, count)| {
                 format!(
-                    "{} not traced under {mode} (CLONE_UNTRACED): the calls made there are missing, and calls that a \
+                    "{} {} not traced under {mode} (CLONE_UNTRACED): the calls made there are missing, and calls that a \
                      filter of the mode traces failed there with ENOSYS",
-                    counted(*count, "process")
+                    counted(*count, "process"),
+                    if *count == 1 { "was" } else { "were" },
                 )
             })
             .collect();

@@ -1,8 +1,8 @@
 //! Whether a sample did what it must, before it counts.
 
-use crate::counted;
 use crate::isolated::Done;
 use crate::subject::Subject;
+use harness_record::counted;
 use std::collections::BTreeMap;
 
 /// How the program must end: as in the first run.
@@ -63,7 +63,7 @@ pub(crate) fn check(
             && seen != stated
         {
             return Err(format!(
-                "{} seen, and it makes {stated}",
+                "saw {}; the workload states {stated}",
                 counted(seen, what)
             ));
         }
@@ -71,7 +71,7 @@ pub(crate) fn check(
     let stated = plan.stated_calls.as_ref().filter(|_| traces_set);
     match stated.and_then(|calls| unlike(done, calls, executions)) {
         Some((name, seen, stated)) => Err(format!(
-            "{} of {name} seen, and it makes {stated}",
+            "saw {} of {name}; the workload states {stated}",
             counted(seen, "call")
         )),
         None => Ok(()),
@@ -169,7 +169,7 @@ mod tests {
                     calls: [("getppid".to_owned(), 19), ("getpid".to_owned(), 1)].into(),
                     ..good()
                 },
-                "1 call of getpid seen, and it makes 0",
+                "saw 1 call of getpid; the workload states 0",
             ),
             (
                 Done {

@@ -10,6 +10,7 @@
 
 mod attach;
 mod calibration;
+mod counted;
 mod csv_rows;
 mod directory;
 mod environment;
@@ -31,6 +32,7 @@ pub use attach::{
     RateRatio, RateRow, TracerWindow, Window,
 };
 pub use calibration::{Calibration, Fingerprint, Floor};
+pub use counted::counted;
 pub use csv_rows::csv_rows;
 pub use directory::RecordDirectory;
 pub use environment::{Cpu, Environment, SeccompState, seccomp_cache_by_version};

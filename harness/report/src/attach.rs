@@ -3,10 +3,11 @@
 use crate::caption::{command_text, harness_text, kernel_text, machine_text};
 use crate::render::{Format, markdown_text, terminal_text};
 use crate::summary::{LEVEL, MIN_PAIRS, UNTRACED};
-use crate::units::{UNKNOWN, count_text, counted, duration_text, level_text, rate_ratio_text};
+use crate::units::{UNKNOWN, count_text, duration_text, level_text, rate_ratio_text};
 use crate::view::View;
 use harness_record::{
-    AttachReport, AttachState, Error, Rate, RateDistribution, RateRatio, RateRow, Window, csv_rows,
+    AttachReport, AttachState, Error, Rate, RateDistribution, RateRatio, RateRow, Window, counted,
+    csv_rows,
 };
 use harness_stats::{hodges_lehmann, median};
 use std::collections::BTreeMap;

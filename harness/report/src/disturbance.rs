@@ -2,8 +2,8 @@
 //! what to do.
 
 use crate::summary::UNTRACED;
-use crate::units::{counted, level_text, ratio_interval_text};
-use harness_record::{Load, Record, Sample, SampleStatus, WorkloadPlan};
+use crate::units::{level_text, ratio_interval_text};
+use harness_record::{Load, Record, Sample, SampleStatus, WorkloadPlan, counted};
 use std::collections::BTreeSet;
 
 /// What a reader must know before trusting the numbers of a record whose results are known.

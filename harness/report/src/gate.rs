@@ -7,8 +7,8 @@
 
 use crate::render::Format;
 use crate::tables::{escaped, printable_lines, push_markdown_table, push_wrapped, terminal_table};
-use crate::units::{UNKNOWN, counted, level_text};
-use harness_record::{Change, Comparison, Error, GateReport, Metric, Verdict, csv_rows};
+use crate::units::{UNKNOWN, level_text};
+use harness_record::{Change, Comparison, Error, GateReport, Metric, Verdict, counted, csv_rows};
 
 /// The comparison as text that ends with a line's end. CSV has a row a comparison.
 ///

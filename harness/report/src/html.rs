@@ -7,9 +7,9 @@
 
 use crate::caption::{command_text, harness_text, kernel_text, machine_text, state_text};
 use crate::plots::Plot;
-use crate::units::{counted, level_text};
+use crate::units::level_text;
 use crate::view::View;
-use harness_record::{Environment, Plan, Record, WorkloadPlan, steers};
+use harness_record::{Environment, Plan, Record, WorkloadPlan, counted, steers};
 
 const STYLE: &str = "\
 body{font:15px/1.45 system-ui,sans-serif;max-width:62rem;margin:2rem auto;padding:0 1rem;color:#222;background:#fff}

@@ -35,4 +35,3 @@ pub use history::{
 pub use plots::{Plot, plots};
 pub use render::{Format, render};
 pub use summary::{LEVEL, summarise};
-pub use units::counted;

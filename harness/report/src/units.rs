@@ -24,17 +24,6 @@ pub(crate) fn duration_text(ns: f64) -> String {
     format!("{sign}{value:.decimals$} {unit}")
 }
 
-/// A count and what is counted, by its name in the singular: `1 run`, `2 runs`, `2 processes`.
-#[must_use]
-pub fn counted(count: u64, noun: &str) -> String {
-    let plural = match count {
-        1 => "",
-        _ if noun.ends_with('s') => "es",
-        _ => "s",
-    };
-    format!("{count} {noun}{plural}")
-}
-
 /// A count: every digit below a million, three significant ones from there.
 pub(crate) fn count_text(count: f64) -> String {
     const UNITS: [&str; 6] = ["M", "G", "T", "P", "E", "Z"];

@@ -7,8 +7,8 @@
 //! drifts with time moves all of them alike.
 
 use crate::summary::Group;
-use crate::units::{count_text, counted};
-use harness_record::WorkloadPlan;
+use crate::units::count_text;
+use harness_record::{WorkloadPlan, counted};
 use harness_stats::{DISJOINT_CHANCE, disjoint_p, disjoint_size};
 
 /// Traced events per execution that a mode counted.

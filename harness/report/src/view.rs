@@ -4,9 +4,11 @@
 use crate::caption::{command_text, placement_text};
 use crate::summary::{LEVEL, MIN_PAIRS, UNTRACED, all_syscalls, overhead_measure};
 use crate::units::{
-    UNKNOWN, count_text, counted, duration_text, level_text, ns_text, per_text, ratio_interval_text,
+    UNKNOWN, count_text, duration_text, level_text, ns_text, per_text, ratio_interval_text,
 };
-use harness_record::{Environment, FilterSummary, Record, ResultRow, TimeMeasure, WorkloadPlan};
+use harness_record::{
+    Environment, FilterSummary, Record, ResultRow, TimeMeasure, WorkloadPlan, counted,
+};
 
 /// A table with its title and what is said under it.
 pub(crate) struct View {

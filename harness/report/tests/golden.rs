@@ -63,7 +63,7 @@ fn synthetic() -> (Record, Vec<Sample>) {
     let mut record = record(plan, &samples);
     record
         .warnings
-        .push("The processes were not pinned: stops across CPUs are dearer.".into());
+        .push("The processes were not pinned: stops across CPUs are more expensive.".into());
     (record, samples)
 }
 

@@ -61,16 +61,67 @@ pub fn is_ours(tid: Tid) -> bool {
     let Ok(number) = libc::id_t::try_from(tid.0) else {
         return false;
     };
-    let options = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT | libc::__WALL;
+    let found = match look(number, libc::__WALL) {
+        // Before Linux 4.7 waitid(2) refuses `__WALL`. Tracees, and children
+        // whose exit signal is SIGCHLD, it finds without; an orphan's exit signal
+        // becomes SIGCHLD with its new parent (kernel/exit.c, `reparent_leader`).
+        Err(Errno::EINVAL) => look(number, 0),
+        found => found,
+    };
+    found.is_ok()
+}
+
+/// Looks for a child or tracee, and leaves it as it is.
+fn look(number: libc::id_t, which: i32) -> Result<(), Errno> {
+    let options = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT | which;
     // SAFETY: Linux allows a null siginfo (kernel/exit.c, `waitid`); WNOWAIT
     // leaves the child as it is.
     let result = unsafe { libc::waitid(libc::P_PID, number, std::ptr::null_mut(), options) };
-    result == 0
+    Errno::result(result).map(drop)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::seccomp::{self, SockFilter};
+
+    /// Lets waitid(2) fail with EINVAL under `__WALL`, as before Linux 4.7.
+    fn before_4_7() -> [SockFilter; 6] {
+        // uapi/linux/bpf_common.h, uapi/linux/seccomp.h
+        const LOAD: u16 = 0x20;
+        const JUMP_IF_EQUAL: u16 = 0x15;
+        const JUMP_IF_SET: u16 = 0x45;
+        const RETURN: u16 = 0x06;
+        let insn = |code, jt, jf, k| SockFilter { code, jt, jf, k };
+        let waitid = u32::try_from(libc::SYS_waitid).expect("a number");
+        [
+            insn(LOAD, 0, 0, 0), // nr
+            insn(JUMP_IF_EQUAL, 0, 2, waitid),
+            insn(LOAD, 0, 0, 16 + 3 * 8), // the low half of the fourth argument
+            insn(JUMP_IF_SET, 1, 0, libc::__WALL.cast_unsigned()),
+            insn(RETURN, 0, 0, libc::SECCOMP_RET_ALLOW),
+            insn(
+                RETURN,
+                0,
+                0,
+                libc::SECCOMP_RET_ERRNO | libc::EINVAL.cast_unsigned(),
+            ),
+        ]
+    }
+
+    #[test]
+    fn kernels_before_4_7_know_their_children_too() {
+        // A filter holds for its thread, which ends.
+        let thread = std::thread::spawn(|| {
+            seccomp::set_no_new_privs().expect("prctl");
+            seccomp::install(&before_4_7()).expect("a filter");
+            let own = std::process::id();
+            assert_eq!(look(own, libc::__WALL), Err(Errno::EINVAL));
+            assert_eq!(look(own, 0), Err(Errno::ECHILD));
+            a_number_is_ours_until_its_process_is_waited_for();
+        });
+        thread.join().expect("no panic");
+    }
 
     #[test]
     fn a_number_is_ours_until_its_process_is_waited_for() {

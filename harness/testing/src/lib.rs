@@ -1,5 +1,5 @@
 //! What the tests of all crates share: how a test says that it leaves something
-//! out, so that people see it.
+//! out, so that people see it; and C programs that it compiles.
 //!
 //! libtest keeps what a test that passes prints, but not what is written to
 //! standard error itself. Where `HARNESS_SKIPS` names a file, each skip is a line
@@ -7,9 +7,11 @@
 //! `HARNESS_REQUIRE_TOOLS=1`, which CI sets, a skip fails its test, but for what
 //! needs root in a run as an ordinary user: the run as root has that.
 
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io::Write;
 use std::os::unix::fs::MetadataExt;
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 /// What a test needs and does not find.
@@ -82,6 +84,43 @@ pub fn installed(program: &str, what: &str) -> bool {
         );
     }
     found
+}
+
+/// Runs the C compiler, cc(1); says that `what` is skipped where there is none.
+///
+/// # Panics
+/// What it is to compile does not compile; and as [`skip`].
+#[track_caller]
+#[must_use]
+pub fn compiled(words: impl IntoIterator<Item = impl AsRef<OsStr>>, what: &str) -> bool {
+    match Command::new("cc").args(words).status() {
+        Ok(status) => {
+            assert!(status.success(), "{what}: cc: {status}");
+            true
+        }
+        Err(error) => {
+            skip(Missing::Tool, &format!("{what}: cc: {error}"));
+            false
+        }
+    }
+}
+
+/// Compiles, to the path `library`, a shared object whose clock_gettime(2) always enters the kernel,
+/// and links it with the `needed` libraries; says what is skipped where there is no C compiler.
+///
+/// # Panics
+/// As [`compiled`].
+#[track_caller]
+#[must_use]
+pub fn clock_without_vdso(library: &Path, needed: &[&str]) -> bool {
+    let source = concat!(env!("CARGO_MANIFEST_DIR"), "/src/clock.c");
+    let flags = ["-O1", "-shared", "-fPIC", "-Wl,--no-as-needed", "-o"].map(OsStr::new);
+    let files = [library.as_os_str(), OsStr::new(source)];
+    let needed = needed.iter().map(OsStr::new);
+    compiled(
+        flags.into_iter().chain(files).chain(needed),
+        "a clock that is a system call",
+    )
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Whether one harness traces dearer than another: verdicts from samples only.
+//! Whether tracing is more expensive with one harness than with another: verdicts from samples only.
 //!
 //! The way: [`observe`] turns the samples of two sides into one number a block,
 //! [`evidence`] says what those numbers speak for, [`looks`] decides when and

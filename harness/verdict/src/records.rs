@@ -2,7 +2,7 @@
 //! to the untraced runs of its own record.
 //!
 //! A ratio is taken within one record, so a machine that has become slower as a
-//! whole does not show; one on which stops have become dearer relative to the
+//! whole does not show; one on which stops have become more expensive relative to the
 //! rest does. Times of two hosts or kernels are set side by side, but no verdict
 //! rests on them; counts are compared wherever they were taken.
 

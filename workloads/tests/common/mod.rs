@@ -85,28 +85,6 @@ impl Traced {
     }
 }
 
-/// A shared object whose clock_gettime(2) always enters the kernel, as the library's own does where
-/// the vDSO cannot read the clock; none where there is no C compiler.
-pub(crate) fn clock_without_vdso(directory: &Path) -> Option<PathBuf> {
-    const SOURCE: &str = "#define _GNU_SOURCE\n#include <sys/syscall.h>\n#include <time.h>\n#include <unistd.h>\n\
-        int clock_gettime(clockid_t c, struct timespec *t) { return syscall(SYS_clock_gettime, c, t); }\n";
-    let (source, object) = (directory.join("clock.c"), directory.join("clock.so"));
-    std::fs::write(&source, SOURCE).unwrap();
-    let compiled = Command::new("cc")
-        .args(["-O1", "-shared", "-fPIC", "-o"])
-        .args([&object, &source])
-        .status();
-    match compiled {
-        Ok(status) => assert!(status.success()),
-        Err(error) => {
-            let what = format!("a clock that is a system call: cc: {error}");
-            harness_testing::skip(harness_testing::Missing::Tool, &what);
-            return None;
-        }
-    }
-    Some(object)
-}
-
 /// All that is in a file.
 pub(crate) fn content(file: &File) -> String {
     let mut file = file.try_clone().unwrap();

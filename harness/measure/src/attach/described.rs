@@ -1,7 +1,6 @@
 //! A running process in words, and what its windows showed beside numbers.
 
-use crate::counted;
-use harness_record::{AttachedProcess, Window};
+use harness_record::{AttachedProcess, Window, counted};
 use harness_sys::{Tid, process};
 use harness_tracer::attach::{Tree, threads};
 use std::fs::{File, read};

@@ -6,8 +6,8 @@
 
 use super::{Entry, ExportFormat, Source, Written, json};
 use crate::caption::{harness_text, kernel_text, parameters_text, placement_text};
-use crate::units::{counted, level_text};
-use harness_record::Record;
+use crate::units::level_text;
+use harness_record::{Record, counted};
 use serde::Serialize;
 
 pub(super) const FORMAT: ExportFormat = ExportFormat {
