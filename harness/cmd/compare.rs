@@ -72,16 +72,26 @@ pub(super) struct Judging {
 /// Where the calibration of this host is looked for.
 pub(super) const CALIBRATION: &str = "results/calibration.json";
 
+/// A change in percent, as a fraction.
 pub(super) fn percent(text: &str) -> Result<f64, String> {
+    percent_up_to(1000.0, text)
+}
+
+/// A share of a whole in percent, as a fraction.
+pub(super) fn share(text: &str) -> Result<f64, String> {
+    percent_up_to(100.0, text)
+}
+
+fn percent_up_to(most: f64, text: &str) -> Result<f64, String> {
     let number: f64 = text
         .trim_end_matches('%')
         .trim()
         .parse()
         .map_err(|_| "a number of percent, as 1 or 0.5".to_owned())?;
-    if (0.0..=1000.0).contains(&number) {
+    if (0.0..=most).contains(&number) {
         Ok(number / 100.0)
     } else {
-        Err("a number of percent from 0 to 1000".to_owned())
+        Err(format!("a number of percent from 0 to {most}"))
     }
 }
 
@@ -196,5 +206,31 @@ fn of_record(path: &Path, record: &Record) -> Compared {
             revision.map_or_else(String::new, |revision| format!(" ({revision})")),
             record.started_at
         ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_share_is_no_more_than_a_whole() {
+        for (text, as_change, as_share) in [
+            ("0", Some(0.0), Some(0.0)),
+            ("12.5 %", Some(0.125), Some(0.125)),
+            ("100", Some(1.0), Some(1.0)),
+            ("100.1", Some(1.001), None),
+            ("1001", None, None),
+            ("-1", None, None),
+            ("NaN", None, None),
+            ("ten", None, None),
+        ] {
+            let near = |found: Result<f64, String>, expected: Option<f64>| match expected {
+                Some(expected) => found.is_ok_and(|found| (found - expected).abs() < 1e-9),
+                None => found.is_err(),
+            };
+            assert!(near(percent(text), as_change), "{text}");
+            assert!(near(share(text), as_share), "{text}");
+        }
     }
 }

@@ -49,9 +49,10 @@ pub(super) struct Args {
         default_value_t = 1
     )]
     warmup: u32,
-    /// Leave out blocks in which others used more than this share of the CPU time of the CPUs that
-    /// the run could use, in percent, ticks of /proc/stat allowed for; without it none is left out
-    #[arg(long, value_name = "PERCENT", allow_negative_numbers = true, value_parser = compare::percent)]
+    /// Leave out blocks in which other processes used more than this percentage of the CPU time
+    /// available to the run. Short samples get an allowance, as the kernel counts in ticks of 10 ms
+    /// [default: no limit]
+    #[arg(long, value_name = "PERCENT", allow_negative_numbers = true, value_parser = compare::share)]
     max_pressure: Option<f64>,
     /// Seed of the order, the environment's padding and the workloads
     #[arg(
@@ -121,7 +122,7 @@ enum PinArg {
     /// Tracer and tracees on one CPU
     #[value(alias = "same-core")]
     SameCpu,
-    /// The tracer on one CPU, all tracees on one of another core where there is one
+    /// The tracer on one CPU, all tracees on another, on a different core if possible
     Split,
     /// Wherever the scheduler puts them
     None,
@@ -263,7 +264,7 @@ fn finish(
     for workload in left_out_wholly(record) {
         complain(&format!(
             "{workload}: others used too much CPU time in every block (--max-pressure): there is no result; end what \
-             else runs, or allow more"
+             else runs, or allow more. Children of the measured program whose parent ignores SIGCHLD count as others"
         ));
     }
     record.state = state;

@@ -29,7 +29,7 @@ impl Pressure {
         let (own, children) = (rusage::own(), rusage::children());
         Self {
             at: Instant::now(),
-            steal_ns: stat.and_then(steal_ns),
+            steal_ns: stat.and_then(|stat| steal_ns(stat, cpus)),
             cpu_some_ns: read_to_string("/proc/pressure/cpu")
                 .ok()
                 .and_then(|text| some_ns(&text)),
@@ -44,7 +44,7 @@ impl Pressure {
         u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
     }
 
-    /// CPU time stolen from this virtual machine since `earlier`, all CPUs, ns.
+    /// CPU time stolen from the CPUs of the run since `earlier`, ns.
     pub(crate) fn steal_since(self, earlier: Self) -> Option<u64> {
         Some(self.steal_ns?.saturating_sub(earlier.steal_ns?))
     }
@@ -105,9 +105,26 @@ fn own_stat() -> Option<String> {
 /// User, nice and system time of `cpus` (proc_stat(5)), which are neither idle time nor that of
 /// interrupts or other guests; `None` where one of them is missing, or the kernel counts nothing.
 fn busy_ns(stat: &str, cpus: &[u32]) -> Option<u64> {
-    let lines: Vec<(&str, u64)> = stat.lines().filter_map(busy_of).collect();
+    let (_, total) = stat.lines().find_map(|line| fields_of(line, BUSY))?;
+    sum_ns(stat, cpus, BUSY).filter(|_| total > 0)
+}
+
+/// Field `steal` of `cpus` (proc_stat(5)); `None` where one of them is missing.
+fn steal_ns(stat: &str, cpus: &[u32]) -> Option<u64> {
+    sum_ns(stat, cpus, STEAL)
+}
+
+/// First of the fields of a CPU in proc_stat(5), and how many.
+type Fields = (usize, usize);
+const BUSY: Fields = (0, 3);
+const STEAL: Fields = (7, 1);
+
+/// The sum of some fields over `cpus`.
+fn sum_ns(stat: &str, cpus: &[u32], fields: Fields) -> Option<u64> {
+    let lines = stat.lines().filter_map(|line| fields_of(line, fields));
+    let lines: Vec<(&str, u64)> = lines.collect();
     let (_, total) = lines.iter().find(|(name, _)| *name == "cpu")?;
-    if cpus.is_empty() || *total == 0 {
+    if cpus.is_empty() {
         return None;
     }
     // Their sum is cut off to ticks once, each of them for itself.
@@ -123,23 +140,12 @@ fn busy_ns(stat: &str, cpus: &[u32]) -> Option<u64> {
 }
 
 /// Name and ticks of a line of a CPU, or of the line of all.
-fn busy_of(line: &str) -> Option<(&str, u64)> {
-    let mut fields = line.split_whitespace();
-    let name = fields.next().filter(|name| name.starts_with("cpu"))?;
-    let ticks: Option<u64> = fields.take(3).map(|field| field.parse::<u64>().ok()).sum();
-    Some((name, ticks?))
-}
-
-/// Field `steal` of the first line of proc_stat(5).
-fn steal_ns(stat: &str) -> Option<u64> {
-    let ticks: u64 = stat
-        .lines()
-        .next()?
-        .split_whitespace()
-        .nth(8)?
-        .parse()
-        .ok()?;
-    Some(ticks * TICK_NS)
+fn fields_of(line: &str, (first, count): Fields) -> Option<(&str, u64)> {
+    let mut words = line.split_whitespace();
+    let name = words.next().filter(|name| name.starts_with("cpu"))?;
+    let mut ticks = words.skip(first).map(|word| word.parse::<u64>().ok());
+    let sum: Option<u64> = (0..count).map(|_| ticks.next()?).sum();
+    Some((name, sum?))
 }
 
 /// `total=` of the line `some`, microseconds (Documentation/accounting/psi.rst).
@@ -159,26 +165,27 @@ mod tests {
 
     #[test]
     fn reads_the_kernels_formats() {
-        assert_eq!(steal_ns(STAT), Some(890_000_000));
         let pressure = "some avg10=0.00 avg60=0.12 avg300=0.05 total=123456\nfull avg10=0.00 avg60=0.00 avg300=0.00 total=0\n";
         assert_eq!(some_ns(pressure), Some(123_456_000));
         assert_eq!(some_ns(""), None);
-        assert_eq!(steal_ns("cpu 1 2"), None);
     }
 
     #[test]
-    fn busy_time_is_that_of_the_cpus_of_the_run() {
-        for (cpus, expected) in [
-            (&[0, 3][..], Some(150_000_000)),
-            (&[0], Some(80_000_000)),
-            (&[3], Some(70_000_000)),
+    fn busy_time_and_steal_are_those_of_the_cpus_of_the_run() {
+        for (cpus, busy, steal) in [
+            (&[0, 3][..], Some(150_000_000), Some(890_000_000)),
+            (&[0], Some(80_000_000), Some(450_000_000)),
+            (&[3], Some(70_000_000), Some(440_000_000)),
             // Another's, as of a container that numbers its CPUs anew.
-            (&[1], None),
-            (&[0, 1, 3], None),
-            (&[], None),
+            (&[1], None, None),
+            (&[0, 1, 3], None, None),
+            (&[], None, None),
         ] {
-            assert_eq!(busy_ns(STAT, cpus), expected, "{cpus:?}");
+            assert_eq!(busy_ns(STAT, cpus), busy, "{cpus:?}");
+            assert_eq!(steal_ns(STAT, cpus), steal, "{cpus:?}");
         }
+        // Before Linux 2.6.11 there was no such field.
+        assert_eq!(steal_ns("cpu 1 2 3 4\ncpu0 1 2 3 4\n", &[0]), None);
         // A kernel of a sandbox that counts nothing.
         assert_eq!(
             busy_ns("cpu 0 0 0 0 0 0 0 0 0 0\ncpu0 0 0 0 0\n", &[0]),

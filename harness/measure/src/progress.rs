@@ -45,9 +45,9 @@ impl Progress {
         self.bar.tick();
     }
 
-    /// Has every message from now on end with this.
-    pub(crate) fn remark(&mut self, text: String) {
-        self.remark = Some(text);
+    /// Has every message from now on end with this, or with nothing.
+    pub(crate) fn remark(&mut self, text: Option<String>) {
+        self.remark = text;
     }
 
     fn message(&self, workload: &str, mode: &str, what: &str) -> String {
@@ -115,8 +115,13 @@ mod tests {
         assert_eq!(human(Duration::from_secs(61)), "1 min 1 s");
         let message = progress.message("w", "a", "measuring");
         assert_eq!(message, "measuring w under a, 2 s left");
-        progress.remark("others use 83 % of the CPU time: end them".to_owned());
-        let message = progress.message("w", "a", "measuring");
-        assert!(message.ends_with("left; others use 83 % of the CPU time: end them"));
+        for (remark, end) in [
+            (Some("others use 83 %"), "left; others use 83 %"),
+            (None, "2 s left"),
+        ] {
+            progress.remark(remark.map(str::to_owned));
+            let message = progress.message("w", "a", "measuring");
+            assert!(message.ends_with(end), "{message}");
+        }
     }
 }

@@ -127,8 +127,9 @@ impl<'a> Runs<'a> {
         self.log = log;
     }
 
-    /// Has the progress bar say something that a reader should do something about.
-    pub(crate) fn remark(&mut self, text: String) {
+    /// Has the progress bar say something that a reader should do something about, until the first
+    /// sample says what holds then.
+    pub(crate) fn remark(&mut self, text: Option<String>) {
         self.progress.remark(text);
     }
 
@@ -173,7 +174,10 @@ impl<'a> Runs<'a> {
         // Two harnesses say of themselves whether they can alternate.
         let rounds = subject.plan.warmup.unwrap_or(self.request.warmup);
         let rounds = rounds.max(u32::from(self.binaries.are_two()));
-        self.load = Load::default();
+        // What was said of the subject before; the first has what was said of the start.
+        if std::mem::take(&mut self.load) != Load::default() {
+            self.progress.remark(None);
+        }
         // The first run sets how all must end, which the untraced one should.
         arms.sort_by_key(|arm| arm.mode != "none");
         for _ in 0..rounds {
@@ -253,12 +257,11 @@ impl<'a> Runs<'a> {
     fn weigh(&mut self, subject: &Subject, sample: &Sample) {
         self.load.add(sample);
         let cpus = subject.plan.cpus.len();
-        if let Some(share) = self.load.others_beyond(cpus, MOST_OTHERS) {
-            self.progress.remark(format!(
-                "others use {:.0} % of the CPU time: end them",
-                share * 100.0
-            ));
-        }
+        let others = self.load.others_beyond(cpus, MOST_OTHERS);
+        self.progress.remark(others.map(|share| {
+            let percent = share * 100.0;
+            format!("others use {percent:.0} % of the CPU time: end them")
+        }));
     }
 
     /// What follows a run whose row is safe. A failure of the run itself is

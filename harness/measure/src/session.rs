@@ -9,6 +9,7 @@ use crate::{Error, environment, nearest, order, processors, sampler};
 use harness_mode::{Mode, SeccompFile, Unavailable};
 use harness_record::{
     Environment, FilterSummary, ModePlan, Pin, Plan, RecordDirectory, Relation, Sample, StopLog,
+    counted,
 };
 use harness_stats::random::Rng;
 use harness_sys::signals::Termination;
@@ -140,13 +141,11 @@ impl Session {
         let slots = &self.plan.order;
         let mut runs = Runs::new(&self.request, &binaries, slots, termination, writer);
         runs.log_stops(log);
-        let (online, runnable) = (
-            self.environment.cpu.online,
-            self.environment.others_runnable,
-        );
-        if let Some(runnable) = runnable.filter(|threads| *threads >= online) {
-            runs.remark(format!("{runnable} threads of others run: end them"));
-        }
+        let busy = self.environment.busy_at_start();
+        runs.remark(busy.map(|threads| {
+            let threads = counted(threads.into(), "runnable thread");
+            format!("{threads} of other processes at the start")
+        }));
         let error = self
             .subjects
             .iter()

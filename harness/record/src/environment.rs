@@ -67,6 +67,14 @@ pub struct Environment {
 }
 
 impl Environment {
+    /// Threads of others that ran or waited at the start, where they were enough for all CPUs.
+    #[must_use]
+    pub fn busy_at_start(&self) -> Option<u32> {
+        let online = self.cpu.online;
+        self.others_runnable
+            .filter(|&threads| online > 0 && threads >= online)
+    }
+
     /// Whether the kernel caches what seccomp filters allow: as the record
     /// says, by the kernel's release where it does not.
     #[must_use]

@@ -40,7 +40,8 @@ pub use error::Error;
 pub use files::replace_file;
 pub use gate::{Change, Compared, Comparison, GateReport, Metric, Rules, Verdict};
 pub use load::{
-    Load, MOST_OTHERS, MOST_PRESSURE, MOST_STEAL, blocks_beyond, leave_out_busy_blocks,
+    Load, MOST_OTHERS, MOST_PRESSURE, MOST_STEAL, Unjudged, blocks_beyond, leave_out_busy_blocks,
+    unjudged_blocks,
 };
 pub use plan::{
     FilterPlan, Hooks, ModePlan, Pin, Placement, Plan, Relation, Side, Slot, WorkloadPlan,

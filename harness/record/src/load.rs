@@ -33,7 +33,7 @@ pub struct Load {
     pub own_ns: u64,
     /// CPU time of others on the CPUs of the run, ns.
     pub others_ns: Option<u64>,
-    /// CPU time stolen from the machine, ns.
+    /// CPU time stolen from the CPUs of the run, ns.
     pub steal_ns: Option<u64>,
     /// Time in which some thread waited for a CPU, ns.
     pub pressure_ns: Option<u64>,
@@ -88,13 +88,22 @@ impl Load {
         self.others(cpus).filter(|_| certain > most * available)
     }
 
-    /// The share of the CPU time that was wanted, 0 to 1, which the hypervisor took, where it is
-    /// more than [`MOST_STEAL`].
+    /// The share that others must use beyond a limit before [`Self::others_beyond`] is certain of it,
+    /// as the kernel counts in ticks.
     #[must_use]
-    pub fn stolen(&self) -> Option<f64> {
-        let stolen = self.steal_ns? as f64;
+    pub fn allowance(&self, cpus: usize) -> Option<f64> {
+        let available = self.lifetime_ns? as f64 * cpus as f64;
+        (available > 0.0).then(|| self.ticks_ns(cpus) / available)
+    }
+
+    /// The share of the CPU time that was wanted from `cpus` CPUs, 0 to 1, which the hypervisor took,
+    /// where it is more than [`MOST_STEAL`]. `None` where no CPUs are known: records from before they
+    /// were kept have the steal of all CPUs of the machine, which the run's own time says nothing about.
+    #[must_use]
+    pub fn stolen(&self, cpus: usize) -> Option<f64> {
+        let stolen = self.steal_ns.filter(|_| cpus > 0)? as f64;
         let wanted = stolen + self.own_ns as f64 + self.others_ns.unwrap_or(0) as f64;
-        let certain = stolen - self.ticks_ns(1);
+        let certain = stolen - self.ticks_ns(cpus);
         (certain > MOST_STEAL * wanted).then(|| stolen / wanted)
     }
 
@@ -155,4 +164,27 @@ pub fn leave_out_busy_blocks(samples: &mut [Sample], plan: &Plan) -> u32 {
         count += blocks.len();
     }
     u32::try_from(count).unwrap_or(u32::MAX)
+}
+
+/// The blocks of a workload that a limit of `most` could not judge.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Unjudged {
+    /// Nothing says what others used in them.
+    pub unknown: Vec<u32>,
+    /// They are so short that what ticks may add is more than the limit; they were not left out.
+    pub short: Vec<u32>,
+}
+
+/// The blocks of `workload` to which a limit of `most` could not be applied.
+#[must_use]
+pub fn unjudged_blocks(samples: &[Sample], workload: &WorkloadPlan, most: f64) -> Unjudged {
+    let cpus = workload.cpus.len();
+    let blocks = |beyond: &dyn Fn(&Load) -> bool| blocks_beyond(samples, &workload.name, beyond);
+    Unjudged {
+        unknown: blocks(&|load| load.others(cpus).is_none()),
+        short: blocks(&|load| {
+            let judged = load.others(cpus).is_none() || load.others_beyond(cpus, most).is_some();
+            !judged && load.allowance(cpus).is_some_and(|share| share > most)
+        }),
+    }
 }

@@ -76,7 +76,8 @@ pub struct Sample {
     pub max_rss_kib: Option<u64>,
     /// Bytes of padding put into the environment.
     pub env_padding_bytes: u32,
-    /// CPU time stolen from this virtual machine meanwhile, all CPUs.
+    /// CPU time that the hypervisor stole meanwhile from the CPUs of the run; in records without
+    /// [`WorkloadPlan::cpus`](crate::WorkloadPlan::cpus) from all CPUs of the machine.
     pub steal_ns: Option<u64>,
     /// Time in which some task waited for a CPU meanwhile (PSI `cpu some`).
     pub cpu_pressure_ns: Option<u64>,

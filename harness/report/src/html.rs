@@ -116,7 +116,7 @@ fn plan_facts(record: &Record) -> Vec<(String, String)> {
         fact("counted runs a mode", &plan.runs),
         fact("uncounted runs before", &warmup_text(plan)),
         fact(
-            "others may use of the CPU time",
+            "limit for other processes",
             &plan
                 .max_pressure
                 .map_or_else(|| "no limit".to_string(), level_text),

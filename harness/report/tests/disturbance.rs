@@ -81,7 +81,7 @@ fn busy_machines_are_called_out_and_quiet_ones_are_not() {
         (
             "unknown, and the run leaves CPUs idle",
             load(100, 40, None, 90, 0),
-            &["whose they were"],
+            &["does not show which processes"],
         ),
         (
             "unknown, and the run fills its CPUs",
@@ -152,9 +152,56 @@ fn a_mode_that_seems_to_speed_a_program_up_is_called_out() {
     for word in [
         "make-sim under seccomp-linear: ratio 0.64",
         "lies below 1",
-        "once in 40",
+        "likeliest cause is other load",
+        "one of 40 records",
     ] {
         assert!(said[0].contains(word), "{said:?}");
+    }
+}
+
+/// A filter of the user's may refuse calls, and many ratios have a low one by chance.
+#[test]
+fn a_mode_that_may_do_less_work_is_not_called_out() {
+    let modes = [mode("none", 1.0, None), mode("seccomp-file", 0.64, Some(9))];
+    let mut plan = plan(vec![workload("make-sim")], &modes, 12);
+    plan.modes[1].traces_set = false;
+    let taken = samples(&plan, &modes);
+    assert_eq!(disturbances(&record(plan, &taken), &taken), [""; 0]);
+}
+
+/// A limit that says nothing of a block is not silent about it.
+#[test]
+fn a_limit_that_could_not_be_applied_is_called_out() {
+    // Life of a sample, CPU time that others used, and why the limit could not be applied.
+    let cases = [
+        ("long and quiet", 100 * S, Some(S), None),
+        ("long and busy", 100 * S, Some(150 * S), None),
+        ("unknown", 100 * S, None, Some("this host does not show")),
+        (
+            "short",
+            S / 50,
+            Some(0),
+            Some("samples are too short to tell 10 %"),
+        ),
+    ];
+    for (name, lifetime, others, why) in cases {
+        let (mut record, mut samples) = taken(|sample| {
+            sample.lifetime_ns = Some(lifetime);
+            sample.others_cpu_ns = others;
+        });
+        record.plan.max_pressure = Some(0.1);
+        leave_out_busy_blocks(&mut samples, &record.plan);
+        let said = disturbances(&record, &samples);
+        let of_it: Vec<&String> = said
+            .iter()
+            .filter(|text| text.contains("the limit could not be applied"))
+            .collect();
+        assert_eq!(of_it.len(), usize::from(why.is_some()), "{name}: {said:?}");
+        if let Some(why) = why {
+            for word in [why, "6 blocks"] {
+                assert!(of_it[0].contains(word), "{name}: {said:?}");
+            }
+        }
     }
 }
 
@@ -232,16 +279,21 @@ fn where_no_block_is_left_there_is_no_result() {
     let said = disturbances(&record, &samples);
     assert_eq!(said.len(), 1, "{said:?}");
     assert!(said[0].contains("every block was left out"), "{said:?}");
+    assert!(said[0].contains("ignores SIGCHLD"), "{said:?}");
 }
 
 /// Records from before any of this was kept are read, and nothing is said of their load.
 #[test]
 fn nothing_is_judged_that_was_not_recorded() {
-    let (mut record, samples) = taken(|sample| {
+    let (mut record, mut samples) = taken(|sample| {
         sample.others_cpu_ns = None;
         sample.lifetime_ns = None;
         sample.cpu_pressure_ns = Some(100 * S);
     });
+    // Of all CPUs of a machine of many.
+    for sample in &mut samples {
+        sample.steal_ns = Some(100 * S);
+    }
     record.plan.workloads[0].cpus = Vec::new();
     record.environment.others_runnable = None;
     assert_eq!(disturbances(&record, &samples), [""; 0]);

@@ -36,6 +36,7 @@ pub use holm::holm_adjusted;
 pub use interval::Interval;
 pub use median::median;
 pub use noise::noise_floor;
+pub use normal::widening;
 pub use one_sided::{signed_rank_p_greater, signed_rank_p_less};
 pub use rank_sum::{Side, detectable_difference, rank_sum_p, shift};
 pub use sequential::look_levels;

@@ -1,5 +1,14 @@
 //! The standard normal distribution.
 
+/// What the half-width of an interval of confidence `level` (0 to 1, exclusive) must be multiplied by
+/// for `count` such intervals to miss their truths together no more often than one alone does
+/// (Bonferroni, for estimates that are about normal); 1 for one interval.
+#[must_use]
+pub fn widening(level: f64, count: usize) -> f64 {
+    let tail = (1.0 - level) / 2.0;
+    quantile(tail / count.max(1) as f64) / quantile(tail)
+}
+
 /// The value below which the standard normal distribution has probability `p`,
 /// 0 < `p` < 1, to about 16 digits.
 ///
@@ -123,6 +132,15 @@ fn polynomial(coefficients: &[f64], x: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn many_intervals_share_the_level() {
+        // Of tables of the normal distribution: 1.95996, 2.24140 and 2.86526 for 1, 2 and 12.
+        for (count, expected) in [(0, 1.0), (1, 1.0), (2, 1.143_59), (12, 1.461_90)] {
+            let widening = widening(0.95, count);
+            assert!((widening - expected).abs() < 1e-4, "{count}: {widening}");
+        }
+    }
 
     /// SciPy 1.17.1, `scipy.stats.norm.ppf(p)`.
     #[test]
