@@ -13,6 +13,7 @@ mod measured;
 mod refused;
 
 use common::{FAIL, Harness, text, wait_until};
+use harness_sys::process::effective_user;
 use harness_testing::{Missing, skip};
 use serde_json::Value;
 use std::io::{BufRead, BufReader, Read};
@@ -226,7 +227,12 @@ fn a_process_goes_on_unharmed() {
     tracee.is_untraced_and("RSDZX");
     let report = report(&harness);
     assert_eq!(report["state"]["status"], "complete");
-    assert_eq!(report["warnings"], Value::Array(Vec::new()));
+    let warnings = report["warnings"].as_array().expect("a list").clone();
+    // What a child had done that is a zombie where a window begins, only root may read.
+    let is_for_root = |warning: &Value| warning.to_string().contains("/proc/PID/io");
+    let is_root = effective_user() == 0;
+    let mut others = warnings.iter().filter(|w| is_root || !is_for_root(w));
+    assert_eq!(others.next(), None, "{warnings:?}");
     assert_eq!(
         (
             windows(&report, "none").len(),
