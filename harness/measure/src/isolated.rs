@@ -346,7 +346,7 @@ fn take(spec: &Spec) -> Outcome {
     }
     // The scheduler groups tasks by session (sched(7), "The autogroup feature"). Beside a guardian
     // that last ran on another CPU, the weight of that group would be computed anew at each switch
-    // (`update_cfs_group`, kernel/sched/fair.c), which makes a stop some 1.5 % more expensive. So
+    // (`update_cfs_group`, kernel/sched/fair.c), which makes a stop about 1 % more expensive. So
     // this process leads a group that has never run elsewhere than where it is pinned to.
     process::new_session().map_err(|errno| format!("setsid(2): {errno}"))?;
     let mut done = Done {
