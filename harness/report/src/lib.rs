@@ -13,6 +13,7 @@ mod disturbance;
 mod export;
 mod files;
 mod gate;
+mod group;
 mod history;
 mod html;
 mod plots;

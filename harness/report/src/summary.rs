@@ -1,9 +1,10 @@
 //! From samples to results: one row for each workload and mode.
 
+use crate::group::{Group, per_execution};
 use crate::verification::verify;
 use harness_record::{
-    ContextSwitches, Distribution, Load, ModePlan, Plan, Ratio, ResultRow, Sample, SampleStatus,
-    StopCounts, TimeMeasure, WorkloadPlan,
+    ContextSwitches, Distribution, Load, Plan, Ratio, ResultRow, Sample, StopCounts, TimeMeasure,
+    WorkloadPlan,
 };
 use harness_stats::{Interval, hodges_lehmann, median};
 use std::collections::BTreeMap;
@@ -38,32 +39,7 @@ pub fn summarise(plan: &Plan, samples: &[Sample]) -> Vec<ResultRow> {
         .collect()
 }
 
-/// The samples of one workload under one mode.
-pub(crate) struct Group<'a> {
-    pub(crate) mode: &'a ModePlan,
-    pub(crate) counted: Vec<&'a Sample>,
-    pub(crate) failed: Vec<&'a Sample>,
-    /// Left out with their whole block.
-    pub(crate) dropped: Vec<&'a Sample>,
-}
-
-impl<'a> Group<'a> {
-    pub(crate) fn new(workload: &WorkloadPlan, mode: &'a ModePlan, samples: &'a [Sample]) -> Self {
-        let (dropped, kept): (Vec<_>, Vec<_>) = samples
-            .iter()
-            .filter(|sample| sample.workload == workload.name && sample.mode == mode.name)
-            .partition(|sample| sample.status == SampleStatus::Dropped);
-        let (counted, failed) = kept.into_iter().partition(|sample| {
-            sample.status == SampleStatus::Ok && sample.executions > 0 && sample.wall_ns > 0
-        });
-        Self {
-            mode,
-            counted,
-            failed,
-            dropped,
-        }
-    }
-
+impl Group<'_> {
     fn distribution(&self, value: impl Fn(&Sample) -> Option<u64>) -> Option<Distribution> {
         let values = self.per_execution(value);
         distribution(&values, median(&values, LEVEL).ok()?)
@@ -78,14 +54,6 @@ impl<'a> Group<'a> {
             reason = "a median of values that are no greater than u64's"
         )]
         Some(estimate.round() as u64)
-    }
-
-    /// The known values, each per execution.
-    pub(crate) fn per_execution(&self, value: impl Fn(&Sample) -> Option<u64>) -> Vec<f64> {
-        self.counted
-            .iter()
-            .filter_map(|sample| per_execution(sample, &value))
-            .collect()
     }
 
     fn stops(&self) -> Option<StopCounts> {
@@ -109,10 +77,6 @@ impl<'a> Group<'a> {
             tracer_involuntary: self.count(|sample| sample.tracer_involuntary),
         })
     }
-}
-
-fn per_execution(sample: &Sample, value: impl Fn(&Sample) -> Option<u64>) -> Option<f64> {
-    Some(value(sample)? as f64 / f64::from(sample.executions))
 }
 
 fn distribution(values: &[f64], interval: Interval) -> Option<Distribution> {

@@ -6,7 +6,7 @@
 //! can so make a claim stronger, never weaker. Runs of all modes are interleaved, so that what
 //! drifts with time moves all of them alike.
 
-use crate::summary::Group;
+use crate::group::Group;
 use crate::units::count_text;
 use harness_record::{WorkloadPlan, counted};
 use harness_stats::{DISJOINT_CHANCE, disjoint_p, disjoint_size};

@@ -10,7 +10,8 @@ mod gobench;
 mod hyperfine;
 
 use crate::caption::{command_text, state_text};
-use crate::summary::{Group, UNTRACED, summarise};
+use crate::group::Group;
+use crate::summary::{UNTRACED, summarise};
 use crate::tables::printable;
 use harness_record::{Record, ResultRow, Sample, WorkloadPlan, in_json};
 
