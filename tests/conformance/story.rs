@@ -67,19 +67,12 @@ impl Story {
             // A first stop may come before the event that tells of the task, and so
             // may its whole life: it is not another task with its id.
             if let Some(id) = made_task {
-                made.push(task_of(id, made_again));
+                made.push((task, task_of(id, made_again)));
                 announced.insert(id);
             }
             words[task].extend(word(stop, calls));
         }
-        // The first process, the tasks that were announced, those that were not.
-        let told_of = std::iter::once(0).chain(made.iter().copied());
-        let mut order: Vec<usize> = told_of.filter(|&task| task < words.len()).collect();
-        let mut known = vec![false; words.len()];
-        for &task in &order {
-            known[task] = true;
-        }
-        order.extend((0..words.len()).filter(|&task| !known[task]));
+        let order = order_of_creation(words.len(), &made);
         let tasks = order.iter().enumerate().map(|(at, &task)| Task {
             name: name(at),
             words: std::mem::take(&mut words[task]),
@@ -156,6 +149,40 @@ impl fmt::Display for Story {
         }
         Ok(())
     }
+}
+
+/// The first task, then those that an event told of, then the rest. `made` holds
+/// the creator and the new task of each event. A new task may create another
+/// before the event of its own creation is reported: it comes first all the same.
+fn order_of_creation(tasks: usize, made: &[(usize, usize)]) -> Vec<usize> {
+    let mut order = Vec::with_capacity(tasks);
+    let mut known = vec![false; tasks];
+    let mut add = |task: usize, known: &mut Vec<bool>| {
+        if !std::mem::replace(&mut known[task], true) {
+            order.push(task);
+        }
+    };
+    if tasks > 0 {
+        add(0, &mut known);
+    }
+    let mut waiting = made.to_vec();
+    loop {
+        let before = waiting.len();
+        waiting.retain(|&(creator, new)| {
+            let ready = known[creator];
+            if ready {
+                add(new, &mut known);
+            }
+            !ready
+        });
+        if waiting.len() == before {
+            break;
+        }
+    }
+    for task in 0..tasks {
+        add(task, &mut known);
+    }
+    order
 }
 
 fn name(at: usize) -> String {
@@ -385,7 +412,16 @@ fn tasks_are_told_apart() -> Result<(), String> {
         (&[event, first_stop, end, first_stop, event, end], two),
         (&[first_stop, end, event, first_stop, end, event], two),
     ];
+    let grandchild = "a: clone\nb: stop vfork\nc: stop exit0\n";
+    let grandchild_first = [
+        (2, StopKind::EventStop, None),
+        (2, StopKind::Vfork, Some(3)),
+        (3, StopKind::EventStop, None),
+        (1, StopKind::Clone, Some(2)),
+        (3, StopKind::Exited, None),
+    ];
     let calls = TraceSet::parse("all", Table::current()).map_err(|error| error.to_string())?;
+    let table = table.into_iter().chain([(&grandchild_first[..], grandchild)]);
     for (stops, expected) in table {
         let beginning = (1, StopKind::SyscallEnter, None);
         let lines: Vec<StopLine> = std::iter::once(&beginning)
