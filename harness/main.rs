@@ -10,7 +10,7 @@ fn main() -> ExitCode {
         return code;
     }
     match std::env::args_os().nth(1) {
-        Some(word) if word == harness_measure::isolated::WORD => {
+        Some(word) if word == harness_measure::WORD => {
             return harness_measure::isolated::main();
         }
         Some(word) if word == harness_measure::attach::WORD => {

@@ -335,7 +335,10 @@ fn an_output_directory_with_something_in_it_is_left_alone() {
     std::fs::write(directory.join("mine"), "precious").expect("a file");
     let output = harness.output(&["run", "--runs", "1", "--output", "r", "--", "true"]);
     assert_eq!(output.status.code(), Some(FAIL));
-    assert!(String::from_utf8_lossy(&output.stderr).contains("not empty"));
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    for part in ["not empty", "--output"] {
+        assert!(stderr.contains(part), "{part:?} is not in: {stderr}");
+    }
     assert_eq!(
         std::fs::read_dir(&directory)
             .expect("it is still there")

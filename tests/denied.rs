@@ -8,9 +8,8 @@ mod common;
 use common::policies::{PTRACE, SECCOMP, before_5_3, forbid};
 use common::{Harness, PATH, row, text, wait_until};
 use harness_sys::launcher::{Launch, Start};
-use harness_sys::process::after_command;
-use harness_sys::seccomp::SockFilter;
-use harness_sys::wait;
+use harness_sys::seccomp::Insn;
+use harness_sys::{procfs, wait};
 use harness_testing::installed;
 use serde_json::Value;
 use std::ffi::OsStr;
@@ -27,7 +26,7 @@ struct Output {
 
 /// Executes the harness under a filter. It marks its start with a SIGSTOP,
 /// which nobody here traces, so it is sent on its way with SIGCONT.
-fn under(filter: &[SockFilter], harness: &Harness, words: &[&str]) -> Output {
+fn under(filter: &[Insn], harness: &Harness, words: &[&str]) -> Output {
     let file = |name: &str| {
         let path = harness.directory().join(name);
         File::options()
@@ -51,16 +50,15 @@ fn under(filter: &[SockFilter], harness: &Harness, words: &[&str]) -> Output {
         launch
             .descriptor(stdout.as_fd(), 1)
             .descriptor(stderr.as_fd(), 2);
-        launch.spawn(Start::Filtered(filter)).expect("fork")
+        launch.spawn(Start::TRACED.filtered(filter)).expect("fork")
     };
     let process = child.tid();
     child.release();
     let mut ended = false;
     wait_until("the harness stops or ends", || {
-        let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).expect("its state");
-        let state = after_command(&stat).next();
-        ended = state == Some("Z");
-        ended || state == Some("T")
+        let stat = procfs::stat(process).expect("its state");
+        ended = stat.has_ended();
+        ended || stat.state() == Some('T')
     });
     if ended {
         let status = wait::one(process).expect("wait4");
@@ -90,7 +88,7 @@ fn under(filter: &[SockFilter], harness: &Harness, words: &[&str]) -> Output {
 }
 
 /// A short measurement under a filter that must succeed, as `run.json` has it.
-fn record_under(filter: &[SockFilter], harness: &Harness, words: &[&str]) -> Value {
+fn record_under(filter: &[Insn], harness: &Harness, words: &[&str]) -> Value {
     let short = ["run", "--workload", "getppid", "--operations", "10"];
     let once = ["--runs", "1", "--format", "json"];
     let output = under(filter, harness, &[&short[..], &once, words].concat());

@@ -420,6 +420,32 @@ fn input_that_allows_no_verdict_is_refused() {
             USAGE,
             "--blocks",
         ),
+        // The option that names the directory, which is not the same everywhere.
+        (
+            gate(&[
+                "--workload",
+                "getppid",
+                "--modes",
+                "ptrace",
+                "--output",
+                ".",
+            ]),
+            FAIL,
+            "name a new or empty one with --output",
+        ),
+        (
+            harness.output(&[
+                "calibrate",
+                "--workload",
+                "getppid",
+                "--modes",
+                "ptrace",
+                "--samples",
+                ".",
+            ]),
+            FAIL,
+            "name a new or empty one with --samples",
+        ),
     ];
     for (output, code, part) in cases {
         let stderr = text(&output.stderr);

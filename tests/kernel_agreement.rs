@@ -8,7 +8,6 @@
 
 use harness_cbpf::{Action, Program, SeccompData, run};
 use harness_filter::{Options, TALK_SETS, reference, registry};
-use harness_mode::sock_filters;
 use harness_sys::Errno;
 use harness_sys::probe_calls::{Entry, Guard, in_child};
 use harness_syscalls::{Abi, Multiplexer, Table, TraceSet, X32_SYSCALL_BIT};
@@ -96,10 +95,9 @@ fn has_int80() -> bool {
 
 /// The kernel's decisions, `None` for a call that cannot be tried.
 fn kernel(program: &Program, calls: &[Call]) -> Vec<Option<Action>> {
-    let filter = sock_filters(program.instructions());
     let results = in_child(calls.len(), |results| {
         let guard = Guard::install()?;
-        guard.test(&filter)?;
+        guard.test(program.instructions())?;
         for (result, call) in results.iter().zip(calls) {
             let value = guard.call(call.entry, call.number, call.argument);
             let error = value.map_or(Ok(0), |value| u64::try_from(-value));

@@ -2,7 +2,6 @@
 //! computes is what the interpreter computes, whatever the instructions.
 
 use harness_cbpf::{Action, Insn, Program, SeccompData, code, offset, run};
-use harness_mode::sock_filters;
 use harness_sys::Errno;
 use harness_sys::probe_calls::{ChildError, Entry, Guard, in_child};
 use harness_syscalls::Abi;
@@ -11,8 +10,7 @@ use std::sync::atomic::Ordering;
 
 /// Whether seccomp(2) accepts the instructions.
 fn kernel_accepts(instructions: &[Insn]) -> bool {
-    let filter = sock_filters(instructions);
-    let tried = in_child(0, |_| Guard::install()?.test(&filter));
+    let tried = in_child(0, |_| Guard::install()?.test(instructions));
     match tried {
         Ok(_) => true,
         Err(ChildError::Work(Errno::EINVAL)) => false,
@@ -114,7 +112,7 @@ fn the_kernel_divides_by_x_as_the_interpreter_does() {
         let expected = run(&program, &data(39, ARGUMENT)).action_value;
         let found = in_child(1, |results| {
             let guard = Guard::install()?;
-            guard.test(&sock_filters(program.instructions()))?;
+            guard.test(program.instructions())?;
             let value = guard.call(Entry::Syscall, 39, ARGUMENT).unwrap_or(0);
             results[0].store(value.unsigned_abs(), Ordering::Relaxed);
             Ok(())
@@ -152,7 +150,6 @@ proptest! {
         program in computations(),
         calls in prop::collection::vec((0..600_u32, any::<u32>()), 4),
     ) {
-        let filter = sock_filters(program.instructions());
         // Divided by 0 a program returns 0, which kills: another test has that.
         let calls: Vec<(u32, u32)> = calls
             .into_iter()
@@ -160,7 +157,7 @@ proptest! {
             .collect();
         let results = in_child(calls.len(), |results| {
             let guard = Guard::install()?;
-            guard.test(&filter)?;
+            guard.test(program.instructions())?;
             for (result, &(number, argument)) in results.iter().zip(&calls) {
                 let value = guard.call(Entry::Syscall, number, argument).unwrap_or(0);
                 result.store(value.unsigned_abs(), Ordering::Relaxed);

@@ -1,7 +1,7 @@
 //! What the benchmarks that write tables have in common: their words, and where
 //! a table was made.
 
-use std::fs::read_to_string;
+use harness_sys::procfs;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -61,11 +61,9 @@ pub(crate) fn misused(benchmark: &str, wrong: &str) -> ExitCode {
 
 /// `Linux 6.1.0, a processor`.
 pub(crate) fn machine() -> String {
-    let release = read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
-    let info = read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let model = info
-        .lines()
-        .find_map(|line| line.strip_prefix("model name")?.split_once(": "))
-        .map_or("a processor of unknown model", |(_, model)| model);
-    format!("Linux {}, {model}", release.trim())
+    let release = procfs::sysctl("kernel.osrelease").unwrap_or_default();
+    let info = procfs::cpuinfo().unwrap_or_default();
+    let model = info.get("model name");
+    let model = model.unwrap_or("a processor of unknown model");
+    format!("Linux {release}, {model}")
 }

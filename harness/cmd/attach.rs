@@ -1,9 +1,11 @@
 //! `harness run --attach`: a process that is running already, with and without a tracer.
 
-use crate::cmd::{Exit, Usage, complain, print, provenance};
+use crate::cmd::remedy::{new_record, told};
+use crate::cmd::{Exit, Usage, complain, modes, print, provenance};
 use anyhow::Context;
-use harness_measure::Error;
 use harness_measure::attach::{AttachRequest, Attaching, Watched};
+use harness_measure::{Choice, Error};
+use harness_mode::{SeccompFile, no_filter_on_running};
 use harness_record::{AttachReport, AttachState, RecordDirectory, SCHEMA_VERSION};
 use harness_report::{Format, render_attach, summarise_windows};
 use harness_sys::signals::Termination;
@@ -27,7 +29,7 @@ pub(super) struct AttachArgs {
         value_parser = clap::value_parser!(i32).range(1..),
         conflicts_with_all = [
             "workload", "command", "shell", "filter", "warmup", "max_pressure", "pin", "setup", "prepare", "conclude", "cleanup",
-            "ignore_failure", "accept_variation", "show_output", "log_stops", "operations", "units", "jobs",
+            "ignore_failure", "accept_variation", "allow_loss", "show_output", "log_stops", "operations", "units", "jobs",
         ]
     )]
     pub(super) attach: Option<i32>,
@@ -73,12 +75,23 @@ fn seconds(text: &str) -> Result<Duration, String> {
 
 /// The options of `harness run` that count here too.
 pub(super) struct Common {
-    pub(super) modes: Option<Vec<String>>,
+    pub(super) modes: Vec<String>,
     pub(super) trace: Option<String>,
     pub(super) runs: u32,
     pub(super) seed: u64,
     pub(super) output: Option<PathBuf>,
     pub(super) format: Format,
+}
+
+/// The modes that are named.
+fn chosen(words: &[String]) -> anyhow::Result<Vec<Choice>> {
+    if words.iter().any(|word| word == SeccompFile::NAME) {
+        // Whatever its program.
+        let mode = SeccompFile::NAME.to_owned();
+        let why = no_filter_on_running();
+        return Err(Error::CannotAttach { mode, why }.into());
+    }
+    modes::choose(words, None)
 }
 
 pub(super) fn run(
@@ -92,7 +105,7 @@ pub(super) fn run(
     let request = AttachRequest {
         pid,
         window: args.window.unwrap_or(DEFAULT_WINDOW),
-        modes: common.modes,
+        modes: chosen(&common.modes)?,
         trace: common.trace,
         rate_command: args.rate_command.clone(),
         runs: common.runs,
@@ -112,7 +125,7 @@ pub(super) fn run(
         Some(path) => path,
         None => provenance::default_output(started, &attaching.environment().host, "-attach")?,
     };
-    let directory = RecordDirectory::create(path)?;
+    let directory = new_record(path, "--output")?;
     let mut report = AttachReport {
         schema_version: SCHEMA_VERSION,
         harness: provenance::own(),
@@ -156,8 +169,8 @@ fn finish(
             (AttachState::Interrupted { signal }, Exit::Signal(signal))
         }
         Some(error) => {
+            complain(&told(&error));
             let reason = error.to_string();
-            complain(&reason);
             (AttachState::Failed { reason }, Exit::Error)
         }
         None if watched.process_ended && report.windows.is_empty() => {

@@ -1,6 +1,6 @@
 //! What `harness gate` and `harness calibrate` measure: blocks with two sides.
 
-use crate::cmd::compare;
+use crate::cmd::{compare, modes};
 use clap::builder::NonEmptyStringValueParser;
 use harness_measure::request::Size;
 use harness_measure::{Request, Target};
@@ -36,17 +36,19 @@ pub(super) struct Blocks {
 
 impl Blocks {
     /// The same as a request, in which blocks are taken as the rules say.
-    pub(super) fn request(&self, jobs: Option<u32>, verbose: bool) -> Request {
+    ///
+    /// # Errors
+    /// A name of a mode that is none.
+    pub(super) fn request(&self, jobs: Option<u32>, verbose: bool) -> anyhow::Result<Request> {
         let mut unique: Vec<&String> = Vec::new();
         for name in &self.workload {
             if !unique.contains(&name) {
                 unique.push(name);
             }
         }
-        Request {
+        Ok(Request {
             targets: unique.into_iter().cloned().map(Target::Workload).collect(),
-            modes: Some(self.modes.clone()),
-            filter: None,
+            modes: modes::choose(&self.modes, None)?,
             trace: None,
             runs: 1,
             warmup: 1,
@@ -56,6 +58,7 @@ impl Blocks {
             hooks: Hooks::default(),
             ignore_failure: false,
             accept_variation: false,
+            allow_loss: false,
             show_output: false,
             show_progress: !verbose,
             size: Size {
@@ -64,6 +67,6 @@ impl Blocks {
                 units: self.units,
                 jobs,
             },
-        }
+        })
     }
 }

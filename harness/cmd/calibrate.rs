@@ -2,18 +2,17 @@
 
 use crate::cmd::blocks::Blocks;
 use crate::cmd::compare::{self, CALIBRATION};
+use crate::cmd::remedy::new_record;
 use crate::cmd::{Exit, complain, print, provenance};
 use anyhow::{Context, bail};
 use harness_measure::Error;
 use harness_measure::gate::{Gate, GateRequest};
 use harness_record::{
-    Calibration, Fingerprint, Floor, Plan, RecordDirectory, Rules, SCHEMA_VERSION, Sample,
-    WorkloadPlan, counted,
+    Calibration, Fingerprint, Floor, Plan, Rules, SCHEMA_VERSION, Sample, WorkloadPlan, counted,
 };
 use harness_sys::signals::Termination;
-use harness_verdict::floor::{self, Design};
+use harness_verdict::floor::{self, Design, with_itself};
 use harness_verdict::observe::{self, Scope};
-use harness_verdict::{UNTRACED, floor::with_itself};
 use std::fmt::Write;
 use std::path::PathBuf;
 use time::OffsetDateTime;
@@ -57,7 +56,7 @@ pub(super) fn run(args: &Args, verbose: bool) -> anyhow::Result<Exit> {
         max_steal: args.measured.max_steal,
     };
     let gate = GateRequest {
-        request: args.measured.request(None, verbose),
+        request: args.measured.request(None, verbose)?,
         base: own.clone(),
         head: own,
         rules,
@@ -71,7 +70,8 @@ pub(super) fn run(args: &Args, verbose: bool) -> anyhow::Result<Exit> {
     let (fingerprint, plan) = (Fingerprint::of(gate.environment()), gate.plan().clone());
     let temporary = tempfile::tempdir().context("cannot make a temporary directory")?;
     let kept = args.samples.clone();
-    let directory = RecordDirectory::create(kept.unwrap_or(temporary.path().join("samples")))?;
+    let path = kept.unwrap_or(temporary.path().join("samples"));
+    let directory = new_record(path, "--samples")?;
     let gated = gate.run(&directory, &termination)?;
     match gated.error {
         Some(Error::Interrupted(signal)) => {
@@ -95,10 +95,11 @@ pub(super) fn run(args: &Args, verbose: bool) -> anyhow::Result<Exit> {
     };
     let mut text = String::from("noise of this harness against itself\n");
     let cells: Vec<(&WorkloadPlan, &str)> = cells(&plan);
+    let control = plan.control().unwrap_or_default();
     let width = cells.iter().map(|(w, m)| w.name.len() + m.len()).max();
     let width = width.unwrap_or(0) + 2;
     for &(workload, mode) in &cells {
-        let floor = noise(args, workload, mode, &gated.samples)?;
+        let floor = noise(args, workload, mode, control, &gated.samples)?;
         writeln!(
             text,
             "  {:width$}  floor {:.2} % ({})  called different {} of {} ({:.1} %; {:.1} % expected)",
@@ -133,7 +134,8 @@ pub(super) fn run(args: &Args, verbose: bool) -> anyhow::Result<Exit> {
 fn cells(plan: &Plan) -> Vec<(&WorkloadPlan, &str)> {
     let modes = plan.modes.iter().filter(|mode| mode.available);
     let modes = modes.map(|mode| mode.name.as_str());
-    let traced: Vec<&str> = modes.filter(|mode| *mode != UNTRACED).collect();
+    let control = plan.control();
+    let traced: Vec<&str> = modes.filter(|mode| Some(*mode) != control).collect();
     plan.workloads
         .iter()
         .flat_map(|workload| traced.iter().map(move |mode| (workload, *mode)))
@@ -144,11 +146,13 @@ fn noise(
     args: &Args,
     workload: &WorkloadPlan,
     mode: &str,
+    control: &str,
     samples: &[Sample],
 ) -> anyhow::Result<Floor> {
     let scope = Scope {
         workload: &workload.name,
         mode,
+        control,
         of: workload.time_measure(),
         blocks: 0..args.repeats * args.blocks,
         max_steal: args.measured.max_steal,

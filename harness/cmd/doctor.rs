@@ -1,6 +1,7 @@
 //! `harness doctor`: what can be measured here, and what would disturb it.
 
 use crate::cmd::{Exit, print};
+use harness_mode::Group;
 use harness_record::Environment;
 use std::fmt::Write;
 
@@ -10,25 +11,30 @@ use std::fmt::Write;
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {}
 
-/// Modes without which there is nothing to compare.
-const CORE: [&str; 4] = ["none", "ptrace", "seccomp-linear", "seccomp-bitmap"];
-
 pub(super) fn run(_: &Args) -> anyhow::Result<Exit> {
     let mut text = String::new();
     let mut exit = Exit::Fine;
     writeln!(text, "modes")?;
     for mode in harness_mode::registry() {
+        let about = mode.about();
         match mode.check() {
-            Ok(()) => writeln!(text, "  ok    {}", mode.name())?,
+            Ok(facts) => {
+                let facts = facts.iter().map(|(name, value)| format!("{name}: {value}"));
+                let facts = facts.collect::<Vec<_>>().join("; ");
+                let facts = if facts.is_empty() {
+                    facts
+                } else {
+                    format!(" ({facts})")
+                };
+                writeln!(text, "  ok    {}{facts}", about.name)?;
+            }
             Err(why) => {
                 writeln!(
                     text,
                     "  no    {}: {}\n        remedy: {}",
-                    mode.name(),
-                    why.reason,
-                    why.remedy
+                    about.name, why.reason, why.remedy
                 )?;
-                if CORE.contains(&mode.name()) {
+                if about.group == Group::Core {
                     exit = Exit::Error;
                 }
             }

@@ -2,13 +2,12 @@
 
 use crate::cmd::blocks::Blocks;
 use crate::cmd::compare::{self, FormatArg, Judging};
+use crate::cmd::remedy::new_record;
 use crate::cmd::{Exit, Usage, complain, print, provenance};
 use anyhow::{Context, bail};
 use harness_measure::gate::{Gate, GateRequest, Gated};
 use harness_measure::{Error, Request};
-use harness_record::{
-    Calibration, Compared, Fingerprint, GateReport, RecordDirectory, SCHEMA_VERSION, Verdict,
-};
+use harness_record::{Calibration, Compared, Fingerprint, GateReport, SCHEMA_VERSION, Verdict};
 use harness_report::render_gate;
 use harness_sys::signals::Termination;
 use harness_verdict::{floor, looks};
@@ -125,7 +124,7 @@ fn measure(args: Args, base: Compared, head: Compared, verbose: bool) -> anyhow:
     );
     let request = Request {
         trace: args.trace.clone(),
-        ..args.blocks.request(args.jobs, verbose)
+        ..args.blocks.request(args.jobs, verbose)?
     };
     let gate = Gate::new(
         GateRequest {
@@ -147,7 +146,7 @@ fn measure(args: Args, base: Compared, head: Compared, verbose: bool) -> anyhow:
         Some(path) => path,
         None => provenance::default_output(started, &environment.host, "-gate")?,
     };
-    let directory = RecordDirectory::create(path)?;
+    let directory = new_record(path, "--output")?;
     let gated = gate.run(&directory, &termination)?;
     let Gated {
         comparisons,

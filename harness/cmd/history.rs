@@ -82,7 +82,8 @@ pub(super) fn run(args: Args) -> anyhow::Result<Exit> {
     };
     let history = harness_report::history(records, &selection)?;
     if let Some(path) = &args.plot {
-        harness_record::replace_file(path, history.plot().as_bytes())?;
+        let plot = harness_report::plot_history(&history);
+        harness_record::replace_file(path, plot.as_bytes())?;
     }
     if matches!(args.format, FormatArg::Json | FormatArg::Csv) {
         // The tables hold them.

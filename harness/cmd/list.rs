@@ -1,7 +1,8 @@
 //! `harness list`: what can be named on the command line.
 
-use crate::cmd::{Exit, print};
-use harness_mode::SeccompFile;
+mod modes;
+
+use crate::cmd::{Exit, Usage, print};
 use harness_syscalls::{Abi, Table};
 use std::fmt::Write;
 
@@ -10,6 +11,9 @@ use std::fmt::Write;
 pub(super) struct Args {
     #[arg(value_enum)]
     what: What,
+    /// How modes are listed, with what each can do
+    #[arg(long, value_enum, default_value_t = ListFormat::Table)]
+    format: ListFormat,
 }
 
 #[derive(Debug, Clone, Copy, clap::ValueEnum)]
@@ -24,9 +28,26 @@ enum What {
     Compilers,
 }
 
+/// How modes are listed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum ListFormat {
+    /// For reading
+    Table,
+    /// For programs
+    Json,
+    /// For documents
+    Markdown,
+}
+
 pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
+    if args.format != ListFormat::Table && !matches!(args.what, What::Modes) {
+        return Err(Usage("--format is for `harness list modes`: leave it out".to_owned()).into());
+    }
     let rows: Vec<(String, String)> = match args.what {
-        What::Modes => modes(),
+        What::Modes => {
+            print(modes::text(args.format)?)?;
+            return Ok(Exit::Fine);
+        }
         What::Workloads => {
             let row = |workload: &&dyn harness_workloads::Workload| {
                 let summary = format!(
@@ -51,22 +72,6 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
     }
     print(&text)?;
     Ok(Exit::Fine)
-}
-
-fn modes() -> Vec<(String, String)> {
-    let row = |mode: &&dyn harness_mode::Mode| {
-        let unavailable = mode.check().err().map(|why| format!(" (not here: {why})"));
-        (
-            mode.name().to_owned(),
-            mode.summary().to_owned() + &unavailable.unwrap_or_default(),
-        )
-    };
-    let file = (
-        SeccompFile::NAME.to_owned(),
-        SeccompFile::SUMMARY.to_owned(),
-    );
-    let modes = harness_mode::registry().iter().map(row);
-    modes.chain([file]).collect()
 }
 
 fn classes() -> Vec<(String, String)> {

@@ -10,11 +10,14 @@ mod filter;
 mod gate;
 mod history;
 mod list;
+mod modes;
 mod provenance;
+mod remedy;
 mod report;
 mod run;
 
 use clap::{Parser, Subcommand};
+use harness_measure::Kind;
 use harness_record::shown;
 use std::io::{ErrorKind, Write};
 use std::process::ExitCode;
@@ -116,26 +119,13 @@ pub(crate) fn main() -> ExitCode {
 
 /// Whether it is the command line that is wrong.
 fn is_usage(error: &anyhow::Error) -> bool {
-    use harness_measure::Error as Measure;
-    let named_wrongly = matches!(
-        error.downcast_ref(),
-        Some(
-            Measure::UnknownMode { .. }
-                | Measure::UnknownWorkload { .. }
-                | Measure::TraceSet { .. }
-                | Measure::NoFilter
-                | Measure::FilterUnused
-                | Measure::SizeUnused(_)
-                | Measure::CannotAttach { .. }
-                | Measure::NothingAttached
-        )
-    );
-    named_wrongly || error.is::<Usage>()
+    let measuring = error.downcast_ref::<harness_measure::Error>();
+    measuring.is_some_and(|error| error.kind() == Kind::Usage) || error.is::<Usage>()
 }
 
 /// An error and its causes, without those that the error itself tells of.
 fn one_line(error: &anyhow::Error) -> String {
-    error.chain().fold(String::new(), |line, cause| {
+    let line = error.chain().fold(String::new(), |line, cause| {
         let cause = cause.to_string();
         if line.is_empty() {
             cause
@@ -144,7 +134,10 @@ fn one_line(error: &anyhow::Error) -> String {
         } else {
             format!("{line}: {cause}")
         }
-    })
+    });
+    let measuring = error.downcast_ref().map(remedy::remedy);
+    let recording = || error.downcast_ref().map(remedy::of_record);
+    line + &measuring.or_else(recording).unwrap_or_default()
 }
 
 /// One line on standard error. What it quotes, a file may have said.

@@ -1,13 +1,14 @@
 //! `harness run`: takes a measurement and reports it.
 
 use crate::cmd::attach::{self, AttachArgs};
-use crate::cmd::{Exit, Usage, compare, complain, filter, print, provenance};
+use crate::cmd::remedy::{new_record, told};
+use crate::cmd::{Exit, Usage, compare, complain, modes, print, provenance};
 use anyhow::Context;
 use clap::builder::NonEmptyStringValueParser;
 use harness_cbpf::disassemble;
 use harness_measure::request::Size;
-use harness_measure::{Error, Finished, Request, Session, Target};
-use harness_mode::SeccompFile;
+use harness_measure::{Choice, Error, Finished, Request, Session, Target};
+use harness_mode::{Mode, SeccompFile};
 use harness_record::{
     Hooks, Pin, Record, RecordDirectory, SCHEMA_VERSION, State, StopLog, leave_out_busy_blocks,
 };
@@ -23,11 +24,16 @@ use time::format_description::well_known::Rfc3339;
 /// Each run is a process of its own and is verified before it counts. The record (run.json,
 /// samples.csv, summary.csv, plots, report.html) goes to a directory, the result to standard output.
 #[derive(Debug, clap::Args)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is an option of the command line of its own"
+)]
 pub(super) struct Args {
     /// Workloads, separated by commas; see `harness list workloads`
     #[arg(long, value_name = "NAME,…", value_delimiter = ',', value_parser = NonEmptyStringValueParser::new())]
     workload: Vec<String>,
-    /// Modes, separated by commas, or `all` that can run here; see `harness list modes`
+    /// Modes, separated by commas, or a group of which those that can run here are taken: `all`,
+    /// `core`, `peers`. NAME=PARAMETER is a mode with a parameter; see `harness list modes`
     #[arg(long, value_name = "LIST|all", value_delimiter = ',', default_value = "all", value_parser = NonEmptyStringValueParser::new())]
     modes: Vec<String>,
     /// System calls to trace, in strace's grammar: names, numbers, lists, %class, !, /regex, name@32
@@ -84,6 +90,9 @@ pub(super) struct Args {
     /// One whose counts vary by themselves needs no option
     #[arg(long)]
     accept_variation: bool,
+    /// Accept samples whose mode lost events; how many is in their column lost_events
+    #[arg(long)]
+    allow_loss: bool,
     /// Show what the measured programs write, on standard error
     #[arg(long)]
     show_output: bool,
@@ -155,7 +164,7 @@ pub(super) fn run(args: Args, verbose: bool) -> anyhow::Result<Exit> {
     let format = args.format.into();
     if let Some(pid) = args.attach.attach {
         let common = attach::Common {
-            modes: modes(args.modes),
+            modes: args.modes,
             trace: args.trace,
             runs: args.runs,
             seed: args.seed,
@@ -174,10 +183,7 @@ pub(super) fn run(args: Args, verbose: bool) -> anyhow::Result<Exit> {
     // Reads the filter, which may be long in coming: a signal then ends all at once.
     let request = request(args, verbose)?;
     let termination = Termination::block().context("signalfd(2)")?;
-    let program = request
-        .filter
-        .as_ref()
-        .map(|file| disassemble(file.program()));
+    let program = own_program(&request.modes)?;
     let session = match Session::new(request, &termination) {
         Err(Error::Interrupted(signal)) => {
             complain(&format!("stopped by signal {signal} before the first run"));
@@ -189,7 +195,7 @@ pub(super) fn run(args: Args, verbose: bool) -> anyhow::Result<Exit> {
         Some(path) => path,
         None => provenance::default_output(started, &session.environment().host, "")?,
     };
-    let directory = RecordDirectory::create(path)?;
+    let directory = new_record(path, "--output")?;
     // It may be in that directory.
     let log = log.as_deref().map(StopLog::create).transpose()?;
     if let Some(program) = program {
@@ -241,7 +247,7 @@ fn finish(
             (State::Interrupted { signal }, Exit::Signal(signal))
         }
         Some(error) => {
-            complain(&error.to_string());
+            complain(&told(&error));
             (
                 State::Failed {
                     reason: error.to_string(),
@@ -326,11 +332,9 @@ fn request(args: Args, verbose: bool) -> anyhow::Result<Request> {
         )
         .into());
     }
-    let filter = args.filter.as_deref().map(filter::input::program);
     Ok(Request {
         targets,
-        modes: modes(args.modes),
-        filter: filter.transpose()?.map(SeccompFile::new),
+        modes: modes::choose(&args.modes, args.filter.as_deref())?,
         trace: args.trace,
         runs: args.runs,
         warmup: args.warmup,
@@ -349,6 +353,7 @@ fn request(args: Args, verbose: bool) -> anyhow::Result<Request> {
         },
         ignore_failure: args.ignore_failure,
         accept_variation: args.accept_variation,
+        allow_loss: args.allow_loss,
         show_output: args.show_output,
         show_progress: !verbose,
         size: Size {
@@ -360,7 +365,11 @@ fn request(args: Args, verbose: bool) -> anyhow::Result<Request> {
     })
 }
 
-/// The modes named; `None` for all.
-fn modes(names: Vec<String>) -> Option<Vec<String>> {
-    (names != ["all"]).then_some(names)
+/// The program of the user's that one of the modes installs, as text.
+fn own_program(modes: &[Choice]) -> anyhow::Result<Option<String>> {
+    let mut modes = modes.iter().map(|choice| &*choice.mode);
+    let own = modes.find(|mode| mode.about().name == SeccompFile::NAME);
+    let bytes = own.and_then(Mode::parameter);
+    let file = bytes.map(|bytes| SeccompFile::from_bytes(&bytes));
+    Ok(file.transpose()?.map(|file| disassemble(file.program())))
 }

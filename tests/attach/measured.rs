@@ -2,7 +2,7 @@
 
 use crate::common::{FAIL, Harness, one_clear_line, text, wait_until};
 use crate::{attach, report, tracer, windows};
-use harness_sys::process::after_command;
+use harness_sys::{Tid, procfs};
 use harness_testing::installed;
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
@@ -29,15 +29,13 @@ impl Idle {
     }
 
     fn group(&self) -> Vec<u32> {
-        let entries = std::fs::read_dir("/proc").expect("/proc");
-        let processes = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
-        let group = self.0.id().to_string();
-        let is_of_group = |process: &u32| {
-            let stat = std::fs::read_to_string(format!("/proc/{process}/stat"));
-            // state, parent, process group
-            stat.is_ok_and(|stat| after_command(&stat).nth(2) == Some(&group))
+        let leads = |group: Tid| group.0.cast_unsigned() == self.0.id();
+        let is_of_group = |&process: &Tid| {
+            let stat = procfs::stat(process);
+            stat.is_ok_and(|stat| stat.group().is_some_and(leads))
         };
-        processes.filter(is_of_group).collect()
+        let group = procfs::processes().filter(is_of_group);
+        group.map(|process| process.0.cast_unsigned()).collect()
     }
 }
 

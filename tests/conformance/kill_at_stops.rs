@@ -5,12 +5,12 @@
 //! tracer would be chance: so this scenario calls a mode as the harness's process
 //! of a sample does, and kills where an observer is told of the stop.
 
-use harness_mode::{End, Mode};
+use harness_mode::{End, Event, Job, Log, Mode, What};
 use harness_sys::launcher::Launch;
 use harness_sys::ptrace::SyscallInfo;
-use harness_sys::{Tid, process, wait};
+use harness_sys::{Tid, process, procfs, wait};
 use harness_syscalls::{Table, TraceSet};
-use harness_tracer::observer::{Observer, Seen};
+use harness_tracer::observer::Seen;
 use std::collections::{BTreeSet, HashMap};
 use std::ffi::{OsStr, OsString};
 use std::io;
@@ -46,11 +46,24 @@ struct Place {
     kind: String,
 }
 
-impl Observer for Killer {
+impl Log for Killer {
     fn started(&mut self, _: Instant) -> io::Result<()> {
         Ok(())
     }
 
+    fn event(&mut self, event: &Event<'_>) -> io::Result<()> {
+        match event.what {
+            What::Stop(seen) => self.stopped(seen),
+            What::Ended(end) => {
+                self.ends.insert(event.tid, end);
+                Ok(())
+            }
+            What::Notification => Ok(()),
+        }
+    }
+}
+
+impl Killer {
     fn stopped(&mut self, seen: &Seen) -> io::Result<()> {
         let known = self.tasks.iter().position(|(tid, _)| *tid == seen.tid);
         let task = known.unwrap_or_else(|| {
@@ -64,11 +77,6 @@ impl Observer for Killer {
             process::kill(process)?;
             self.victim = Some(process);
         }
-        Ok(())
-    }
-
-    fn ended(&mut self, tid: Tid, end: End) -> io::Result<()> {
-        self.ends.insert(tid, end);
         Ok(())
     }
 }
@@ -86,10 +94,8 @@ fn described(seen: &Seen) -> String {
 }
 
 fn thread_group(tid: Tid) -> io::Result<Tid> {
-    let status = std::fs::read_to_string(format!("/proc/{tid}/status"))?;
-    let group = status.lines().find_map(|line| line.strip_prefix("Tgid:"));
-    let group = group.and_then(|group| group.trim().parse().ok());
-    group.map(Tid).ok_or_else(|| io::Error::other("no Tgid"))
+    let group = procfs::status(tid)?.process();
+    group.ok_or_else(|| io::Error::other("no Tgid"))
 }
 
 /// What the process with the word does. Ends with 0 if all is as it must be.
@@ -99,11 +105,9 @@ pub(crate) fn main(words: &[OsString]) -> ExitCode {
     };
     process::die_with_parent().expect("prctl");
     process::become_subreaper().expect("prctl");
-    let mode = mode
-        .to_str()
-        .and_then(|mode| harness_mode::find(mode, None));
+    let mode = mode.to_str().and_then(harness_mode::find);
     let set = TraceSet::parse(set.to_str().expect("a set"), Table::current()).expect("a set");
-    match kill_at_each(mode.expect("a mode"), &set, program) {
+    match kill_at_each(&**mode.expect("a mode"), &set, program) {
         Ok(kinds) => {
             println!("{kinds:?}");
             ExitCode::SUCCESS
@@ -152,7 +156,12 @@ fn run(
         ..Killer::default()
     };
     let launch = Launch::new(program, [program], []).map_err(|error| error.to_string())?;
-    let outcome = mode.run(&launch, set, Some(&mut killer));
+    let mut job = Job {
+        set,
+        log: Some(&mut killer),
+        scratch: None,
+    };
+    let outcome = mode.run(launch, &mut job);
     let outcome = outcome.map_err(|error| format!("killed at {:?}: {error}", killer.at))?;
     let error = |what: &str| {
         let (at, end, ends) = (&killer.at, outcome.end, &killer.ends);

@@ -193,6 +193,7 @@ fn column(kind: StopKind) -> &'static str {
         | StopKind::Exec
         | StopKind::EventStop
         | StopKind::OtherEvent => "event",
+        StopKind::Notification => "notification",
         StopKind::Exited | StopKind::Killed | StopKind::Dying => "",
     }
 }

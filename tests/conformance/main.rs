@@ -57,7 +57,7 @@ fn main() -> ExitCode {
         trials.extend(
             harness_mode::registry()
                 .iter()
-                .filter_map(|mode| trial(&subject, mode.name(), &programs)),
+                .filter_map(|mode| trial(&subject, &mode.about().name, &programs)),
         );
     }
     for scenario in table::scenarios().filter(|scenario| !scenario.ignored) {

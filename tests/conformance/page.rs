@@ -105,8 +105,8 @@ fn modes() -> String {
     for kind in Kind::ALL {
         let modes: Vec<String> = harness_mode::registry()
             .iter()
-            .filter(|mode| Kind::of(mode.name()) == kind)
-            .map(|mode| format!("`{}`", mode.name()))
+            .filter(|mode| Kind::of(&mode.about().name) == kind)
+            .map(|mode| format!("`{}`", mode.about().name))
             .collect();
         let differ = inherent().filter(|difference| difference.kinds.contains(&kind));
         let _ = writeln!(

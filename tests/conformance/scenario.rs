@@ -1,6 +1,7 @@
 //! What a scenario is.
 
 use crate::differences;
+use harness_mode::Mechanism;
 use std::fmt;
 
 /// A program whose behaviour is known: a row of the table.
@@ -132,14 +133,14 @@ impl Kind {
         Self::Filtered,
     ];
 
-    /// Of a mode of the registry. One that is not known here is held to what a
-    /// program does untraced, in all of it.
+    /// Of a mode of the registry, as it declares it.
     pub(crate) fn of(mode: &str) -> Self {
-        match mode {
-            "seccomp-allow" => Self::FilterAlone,
-            "ptrace" => Self::EveryCall,
-            _ if mode.starts_with("seccomp-") => Self::Filtered,
-            _ => Self::Untraced,
+        let mode = harness_mode::find(mode).expect("a mode of the registry");
+        match mode.about().mechanism {
+            Mechanism::FilterAlone => Self::FilterAlone,
+            Mechanism::PtraceEveryCall => Self::EveryCall,
+            Mechanism::PtraceFiltered => Self::Filtered,
+            Mechanism::Nothing | Mechanism::UserNotification | Mechanism::Peer => Self::Untraced,
         }
     }
 

@@ -202,7 +202,9 @@ fn is_new_task(stop: &LoggedStop) -> bool {
 fn word(stop: &LoggedStop, calls: &TraceSet) -> Option<String> {
     let number = |value: Option<i32>| value.map_or_else(|| "?".to_owned(), |n| n.to_string());
     Some(match stop.stop {
-        StopKind::SyscallEnter | StopKind::Seccomp => format!("{}(", call(stop, calls)?),
+        StopKind::SyscallEnter | StopKind::Seccomp | StopKind::Notification => {
+            format!("{}(", call(stop, calls)?)
+        }
         StopKind::SyscallExit => {
             let result = stop
                 .result
@@ -421,7 +423,9 @@ fn tasks_are_told_apart() -> Result<(), String> {
         (3, StopKind::Exited, None),
     ];
     let calls = TraceSet::parse("all", Table::current()).map_err(|error| error.to_string())?;
-    let table = table.into_iter().chain([(&grandchild_first[..], grandchild)]);
+    let table = table
+        .into_iter()
+        .chain([(&grandchild_first[..], grandchild)]);
     for (stops, expected) in table {
         let beginning = (1, StopKind::SyscallEnter, None);
         let lines: Vec<StopLine> = std::iter::once(&beginning)

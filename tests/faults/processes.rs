@@ -1,6 +1,6 @@
 //! Finding all processes that a harness started, and sending them signals.
 
-use harness_sys::{Tid, process};
+use harness_sys::{Tid, process, procfs};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -91,12 +91,10 @@ impl Mark {
 
 impl Process {
     fn read(pid: i32) -> Option<Self> {
-        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-        let mut fields = process::after_command(&stat);
-        let state = fields.next()?;
-        let parent = fields.next()?.parse().ok()?;
+        let stat = procfs::stat(Tid(pid)).ok()?;
+        let parent = stat.parent()?.0;
         let arguments = std::fs::read(format!("/proc/{pid}/cmdline")).ok()?;
-        (!"ZX".contains(state)).then(|| Self {
+        (!stat.has_ended()).then(|| Self {
             pid,
             parent,
             arguments: String::from_utf8_lossy(&arguments).into_owned(),

@@ -15,8 +15,9 @@ use std::collections::BTreeMap;
 /// Which `harness-*` crates a crate may depend on, other than for its tests.
 /// The root package puts everything together and may use all.
 const ROOMS: &[(&str, &[&str])] = &[
-    ("cbpf", &[]),
+    ("cbpf", &["insn"]),
     ("filter", &["cbpf", "syscalls"]),
+    ("insn", &[]),
     (
         "measure",
         &[
@@ -30,13 +31,17 @@ const ROOMS: &[(&str, &[&str])] = &[
             "workloads",
         ],
     ),
-    ("mode", &["cbpf", "filter", "sys", "syscalls", "tracer"]),
+    (
+        "mode",
+        &["cbpf", "filter", "record", "sys", "syscalls", "tracer"],
+    ),
+    ("notify", &["sys", "syscalls", "tracer"]),
     ("record", &[]),
     ("report", &["record", "stats"]),
     ("stats", &[]),
-    ("sys", &[]),
+    ("sys", &["insn"]),
     ("syscalls", &[]),
-    ("testing", &[]),
+    ("testing", &["sys"]),
     ("tracer", &["sys", "syscalls"]),
     ("verdict", &["record", "stats"]),
     ("workloads", &["sys"]),

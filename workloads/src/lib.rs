@@ -38,6 +38,16 @@ use std::process::{ExitCode, ExitStatus};
 /// The first argument that turns the binary into a workload.
 pub const HIDDEN_WORD: &str = "__workload";
 
+/// The words that turn the harness's binary into the workload called `name`, `argv[0]` included.
+#[must_use]
+pub fn words(name: &str, options: Vec<String>) -> Vec<OsString> {
+    let words = ["harness", HIDDEN_WORD, name].map(OsString::from);
+    words
+        .into_iter()
+        .chain(options.into_iter().map(OsString::from))
+        .collect()
+}
+
 /// How many processes run at the same time, which decides the default pinning.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Processes {

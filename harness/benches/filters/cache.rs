@@ -2,7 +2,7 @@
 //! cacheable and those it does not.
 
 use crate::live;
-use crate::report::LEVEL;
+use crate::rows::LEVEL;
 use harness_cbpf::{Action, Insn, Program, Verdict, code, constant_allow, offset};
 use harness_stats::random::Rng;
 use harness_stats::{Interval, hodges_lehmann, median};

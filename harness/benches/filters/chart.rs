@@ -1,6 +1,6 @@
 //! The chart of executed instructions.
 
-use crate::report::SetRows;
+use crate::rows::SetRows;
 use plotters::coord::Shift;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};

@@ -1,7 +1,6 @@
 //! What a call costs on this kernel under a filter.
 
 use harness_cbpf::Program;
-use harness_mode::sock_filters;
 use harness_stats::median;
 use harness_sys::probe_calls::{Idle, in_child};
 use harness_sys::seccomp;
@@ -34,10 +33,10 @@ pub(crate) fn total(program: &Program, call: Idle, calls: u64) -> (Duration, i32
 
 /// Nanoseconds of each of some chunks of calls, made in a child of its own, and the error.
 fn chunks(program: Option<&Program>, call: Idle, chunks: usize, calls: u64) -> (Vec<u64>, i32) {
-    let filter = program.map(|program| sock_filters(program.instructions()));
+    let filter = program.map(Program::instructions);
     // The clock is read without a call (vdso(7)); where it is not, the child says so by its end.
     let words = in_child(chunks + 1, |words| {
-        if let Some(filter) = &filter {
+        if let Some(filter) = filter {
             seccomp::set_no_new_privs()?;
             seccomp::install(filter)?;
         }

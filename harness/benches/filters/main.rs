@@ -15,6 +15,7 @@ mod contender;
 mod libseccomp_peer;
 mod live;
 mod report;
+mod rows;
 mod singly;
 #[path = "../tables.rs"]
 mod tables;
@@ -28,7 +29,8 @@ use harness_sys::affinity;
 use harness_sys::probe_calls::Idle;
 use harness_syscalls::{Abi, Arch, Table, TraceSet};
 use live::NO_TRACER;
-use report::{LEVEL, Report, Row, SetRows};
+use report::Report;
+use rows::{LEVEL, Row, SetRows};
 use std::process::ExitCode;
 use std::time::Instant;
 use tables::Arguments;

@@ -2,69 +2,20 @@
 
 use crate::cache::Cache;
 use crate::chart;
+use crate::rows::{LEVEL, Row, SetRows};
 use crate::tables;
+use harness_record::csv_rows;
 use harness_stats::Interval;
 use harness_sys::probe_calls::Idle;
+use harness_sys::procfs;
 use std::fmt::Write as _;
 use std::path::Path;
 use std::{fs, io};
-
-/// The confidence level of all intervals.
-pub(crate) const LEVEL: f64 = 0.95;
 
 /// The compiler that the targets are about.
 const OPTIMAL: &str = "optimal";
 /// The same without knowledge of the calls.
 const NO_PROFILE: &str = "optimal, no profile";
-
-/// One contender on one set.
-pub(crate) struct Row {
-    pub(crate) name: &'static str,
-    pub(crate) peer: bool,
-    pub(crate) instructions: usize,
-    /// Executed instructions a call of the profile.
-    pub(crate) mean: f64,
-    pub(crate) worst: u32,
-    pub(crate) cacheable: bool,
-    /// Nanoseconds.
-    pub(crate) allowed: Option<Interval>,
-    /// Nanoseconds.
-    pub(crate) traced: Option<Interval>,
-    /// Microseconds.
-    pub(crate) compile: Interval,
-    /// How many names of the set it does not know.
-    pub(crate) unknown: usize,
-}
-
-/// One set.
-pub(crate) struct SetRows {
-    pub(crate) set: &'static str,
-    /// The fewest instructions that any program can execute on average.
-    pub(crate) floor: f64,
-    pub(crate) allowed: Option<Idle>,
-    pub(crate) traced: Option<Idle>,
-    /// Nanoseconds of the allowed call without a filter.
-    pub(crate) unfiltered: Option<Interval>,
-    /// The program that strace would install.
-    pub(crate) shorter: &'static str,
-    /// Time of an allowed and of a traced call under `optimal`, relative to that program.
-    pub(crate) to_strace: [Option<Interval>; 2],
-    pub(crate) rows: Vec<Row>,
-}
-
-impl SetRows {
-    fn row(&self, name: &str) -> &Row {
-        let mut rows = self.rows.iter();
-        rows.find(|row| row.name == name).expect("a contender")
-    }
-
-    fn best_peer(&self) -> &Row {
-        let peers = self.rows.iter().filter(|row| row.peer);
-        peers
-            .min_by(|a, b| a.mean.total_cmp(&b.mean))
-            .expect("there are peers")
-    }
-}
 
 /// Executed instructions, relative to others, over the sets.
 struct Against {
@@ -326,57 +277,71 @@ impl Report {
     }
 
     fn csv(&self) -> String {
-        let mut text = "set,contender,peer,strace_installs,instructions,mean_executed,worst_executed,cacheable,\
-             allowed_call,unfiltered_ns,allowed_ns,allowed_ns_low,allowed_ns_high,\
-             traced_call,traced_ns,traced_ns_low,traced_ns_high,compile_us,names_unknown\n"
-            .to_owned();
-        for set in &self.sets {
-            for row in &set.rows {
-                put(
-                    &mut text,
-                    format_args!(
-                        "\"{}\",\"{}\",{},{},{},{:.3},{},{},{},{},{},{},{},{:.1},{}\n",
-                        set.set,
-                        row.name,
-                        row.peer,
-                        row.name == set.shorter,
-                        row.instructions,
-                        row.mean,
-                        row.worst,
-                        row.cacheable,
-                        set.allowed.map_or("", Idle::name),
-                        set.unfiltered
-                            .map_or(String::new(), |time| format!("{:.1}", time.estimate)),
-                        fields(row.allowed),
-                        set.traced.map_or("", Idle::name),
-                        fields(row.traced),
-                        row.compile.estimate,
-                        row.unknown,
-                    ),
-                );
-            }
-        }
-        text
+        const COLUMNS: [&str; 19] = [
+            "set",
+            "contender",
+            "peer",
+            "strace_installs",
+            "instructions",
+            "mean_executed",
+            "worst_executed",
+            "cacheable",
+            "allowed_call",
+            "unfiltered_ns",
+            "allowed_ns",
+            "allowed_ns_low",
+            "allowed_ns_high",
+            "traced_call",
+            "traced_ns",
+            "traced_ns_low",
+            "traced_ns_high",
+            "compile_us",
+            "names_unknown",
+        ];
+        let name = |call: Option<Idle>| call.map_or("", Idle::name).to_owned();
+        let rows = self.sets.iter().flat_map(|set| {
+            set.rows.iter().map(move |row| {
+                let [allowed, allowed_low, allowed_high] = cells(row.allowed);
+                let [traced, traced_low, traced_high] = cells(row.traced);
+                let [unfiltered, ..] = cells(set.unfiltered);
+                [
+                    set.set.to_owned(),
+                    row.name.to_owned(),
+                    row.peer.to_string(),
+                    (row.name == set.shorter).to_string(),
+                    row.instructions.to_string(),
+                    format!("{:.3}", row.mean),
+                    row.worst.to_string(),
+                    row.cacheable.to_string(),
+                    name(set.allowed),
+                    unfiltered,
+                    allowed,
+                    allowed_low,
+                    allowed_high,
+                    name(set.traced),
+                    traced,
+                    traced_low,
+                    traced_high,
+                    format!("{:.1}", row.compile.estimate),
+                    row.unknown.to_string(),
+                ]
+            })
+        });
+        csv_rows(std::iter::once(COLUMNS.map(str::to_owned)).chain(rows))
     }
 
     fn cache_csv(&self) -> String {
-        let mut text = "executed,cacheable,ns,ns_low,ns_high\n".to_owned();
-        put(
-            &mut text,
-            format_args!("0,,{}\n", fields(Some(self.cache.unfiltered))),
-        );
-        for row in &self.cache.rows {
-            put(
-                &mut text,
-                format_args!(
-                    "{},{},{}\n",
-                    row.executed,
-                    row.cacheable,
-                    fields(Some(row.nanoseconds))
-                ),
-            );
-        }
-        text
+        const COLUMNS: [&str; 5] = ["executed", "cacheable", "ns", "ns_low", "ns_high"];
+        let row = |executed: u32, cacheable: String, nanoseconds| {
+            let [estimate, low, high] = cells(Some(nanoseconds));
+            [executed.to_string(), cacheable, estimate, low, high]
+        };
+        let unfiltered = row(0, String::new(), self.cache.unfiltered);
+        let filtered = self.cache.rows.iter();
+        let filtered =
+            filtered.map(|it| row(it.executed, it.cacheable.to_string(), it.nanoseconds));
+        let first = [COLUMNS.map(str::to_owned), unfiltered];
+        csv_rows(first.into_iter().chain(filtered))
     }
 }
 
@@ -449,23 +414,21 @@ fn show(interval: Option<Interval>, digits: usize) -> String {
     }
 }
 
-/// Estimate and limits as CSV.
-fn fields(interval: Option<Interval>) -> String {
+/// Estimate and limits as cells of CSV.
+fn cells(interval: Option<Interval>) -> [String; 3] {
     let text = |value: Option<f64>| value.map_or(String::new(), |value| format!("{value:.1}"));
-    let limit = |of: fn(&Interval) -> Option<f64>| text(interval.as_ref().and_then(of));
-    let (estimate, low, high) = (
+    [
         text(interval.map(|interval| interval.estimate)),
-        limit(|i| i.low),
-        limit(|i| i.high),
-    );
-    format!("{estimate},{low},{high}")
+        text(interval.and_then(|interval| interval.low)),
+        text(interval.and_then(|interval| interval.high)),
+    ]
 }
 
 /// The machine, and what decides on how filters run.
 fn machine() -> String {
     let setting = |name: &str| {
-        let value = fs::read_to_string(format!("/proc/sys/net/core/{name}"));
-        value.map_or("unknown".to_owned(), |value| value.trim().to_owned())
+        let value = procfs::sysctl(&format!("net.core.{name}"));
+        value.unwrap_or_else(|| "unknown".to_owned())
     };
     format!(
         "{}; `net.core.bpf_jit_enable` {}, `bpf_jit_harden` {}",

@@ -15,6 +15,7 @@ mod tables;
 mod tracer;
 mod waits;
 
+use harness_record::csv_rows;
 use harness_stats::median;
 use harness_stats::random::Rng;
 use harness_sys::affinity;
@@ -158,23 +159,33 @@ impl Row {
 }
 
 fn csv(rows: &[Row]) -> String {
-    let mut text = String::from(
-        "tracer,work,size,rounds,ns_per_stop_median,ns_per_stop_least,ns_per_stop_most,stops,tracer_peak_kib\n",
-    );
-    for row in rows {
+    const COLUMNS: [&str; 9] = [
+        "tracer",
+        "work",
+        "size",
+        "rounds",
+        "ns_per_stop_median",
+        "ns_per_stop_least",
+        "ns_per_stop_most",
+        "stops",
+        "tracer_peak_kib",
+    ];
+    let whole = |value: f64| format!("{value:.0}");
+    let cells = rows.iter().map(|row| {
         let [median, least, most] = row.ns_per_stop;
-        let _ = writeln!(
-            text,
-            "{},{},{},{},{median:.0},{least:.0},{most:.0},{:.0},{:.0}",
-            row.tracer,
-            row.work.name(),
-            row.size,
-            row.rounds,
-            row.stops,
-            row.tracer_peak_kib
-        );
-    }
-    text
+        [
+            row.tracer.to_owned(),
+            row.work.name().to_owned(),
+            row.size.to_string(),
+            row.rounds.to_string(),
+            whole(median),
+            whole(least),
+            whole(most),
+            whole(row.stops),
+            whole(row.tracer_peak_kib),
+        ]
+    });
+    csv_rows(std::iter::once(COLUMNS.map(str::to_owned)).chain(cells))
 }
 
 /// The tables, with what they are and where they were made.

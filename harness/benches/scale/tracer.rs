@@ -2,9 +2,10 @@
 //! loops that wait in other ways.
 
 use crate::{crowd, waits};
-use harness_mode::{End, find};
+use harness_mode::{End, Job, find};
+use harness_record::Counter;
 use harness_sys::launcher::{Launch, Start};
-use harness_sys::{files, wait};
+use harness_sys::{files, procfs, wait};
 use harness_syscalls::{Table, TraceSet};
 use std::ffi::{OsStr, OsString};
 use std::io::{Read, Seek, SeekFrom};
@@ -113,10 +114,18 @@ pub(crate) fn main(words: &[String]) -> ExitCode {
                 waits::trace(&launch, waits::WAYS[way])
             } else {
                 let set = TraceSet::parse("getppid", Table::current()).expect("a trace set");
-                let mode = find(tracer, None).expect("a mode");
-                let outcome = mode.run(&launch, &set, None).expect("a run");
+                let mode = find(tracer).expect("a mode");
+                let mut job = Job {
+                    set: &set,
+                    log: None,
+                    scratch: None,
+                };
+                let outcome = mode.run(launch, &mut job).expect("a run");
                 assert_eq!(outcome.end, End::Exited(0));
-                outcome.stops.expect("a tracer counts stops").total()
+                outcome
+                    .counts
+                    .get(Counter::Stops)
+                    .expect("a tracer counts stops")
             }
         }
     };
@@ -147,15 +156,13 @@ pub(crate) fn main(words: &[String]) -> ExitCode {
 }
 
 fn run_untraced(launch: &Launch<'_>) {
-    let mut child = launch.spawn(Start::Untraced).expect("fork(2)");
+    let mut child = launch.spawn(Start::UNTRACED).expect("fork(2)");
     child.release();
     assert_eq!(wait::one(child.tid()), Ok(0), "a program failed");
 }
 
 /// VmHWM of this process (proc_pid_status(5)).
 fn peak_kib() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").expect("/proc");
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    let number = line.and_then(|line| line.split_whitespace().next()?.parse().ok());
-    number.expect("VmHWM in /proc/self/status")
+    let status = procfs::own_status().expect("/proc");
+    status.kib("VmHWM").expect("VmHWM in /proc/self/status")
 }

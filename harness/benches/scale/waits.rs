@@ -96,7 +96,7 @@ pub(crate) fn trace(launch: &Launch<'_>, way: Way) -> u64 {
         signals,
         coalesced: true,
     };
-    let mut child = launch.spawn(Start::Traced).expect("fork(2)");
+    let mut child = launch.spawn(Start::TRACED).expect("fork(2)");
     ptrace::seize(child.tid(), Options::WHOLE_TREE).expect("PTRACE_SEIZE");
     child.release();
     let mut stops = 0;

@@ -2,8 +2,8 @@
 
 use crate::action::Action;
 use crate::data::offset;
-use crate::insn::{Insn, code};
 use crate::program::{CheckError, Program};
+use harness_insn::{Insn, code};
 
 /// A place in a program under construction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -244,9 +244,9 @@ mod tests {
     use super::{BuildError, Builder, Target};
     use crate::action::Action;
     use crate::data::SeccompData;
-    use crate::insn::{Insn, code};
     use crate::interpreter::run;
     use crate::program::Program;
+    use harness_insn::{Insn, code};
 
     const YES: Action = Action::Trace(1);
     const NO: Action = Action::Allow;

@@ -9,9 +9,9 @@ use std::fmt;
 use crate::action::Action;
 use crate::data::SeccompData;
 use crate::data::offset;
-use crate::insn::{Insn, code};
 use crate::interpreter::run;
 use crate::program::Program;
+use harness_insn::{Arithmetic, Insn, Op, Operand};
 
 /// Whether the kernel allows a call without running the program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,26 +68,35 @@ pub fn constant_allow(program: &Program, arch: u32, nr: u32) -> Verdict {
     let mut a = 0;
     let mut pc = 0;
     loop {
-        let insn = program.instructions()[pc];
         let stop = |obstacle| Verdict::NotCached { pc, obstacle };
         let mut next = pc + 1;
-        match insn.code {
-            code::LD_ABS => match insn.k {
-                offset::NR => a = nr,
-                offset::ARCH => a = arch,
-                other => return stop(Obstacle::Load(other)),
-            },
-            code::RET_K if insn.k == Action::Allow.to_u32() => return Verdict::Cached,
-            code::RET_K => return stop(Obstacle::Returns(insn.k)),
-            code::JA => next += insn.k as usize,
-            code::JEQ_K | code::JGE_K | code::JGT_K | code::JSET_K => {
-                let holds = insn
-                    .condition()
-                    .is_some_and(|condition| condition.holds(a, insn.k));
-                next += usize::from(if holds { insn.jt } else { insn.jf });
+        match program.ops()[pc] {
+            Op::LoadData(offset::NR) => a = nr,
+            Op::LoadData(offset::ARCH) => a = arch,
+            Op::LoadData(other) => return stop(Obstacle::Load(other)),
+            Op::Return(value) if value == Action::Allow.to_u32() => return Verdict::Cached,
+            Op::Return(value) => return stop(Obstacle::Returns(value)),
+            Op::Jump(skip) => next += skip as usize,
+            Op::Branch {
+                condition,
+                operand: Operand::Constant(k),
+                jt,
+                jf,
+            } => next += usize::from(if condition.holds(a, k) { jt } else { jf }),
+            Op::Arithmetic(Arithmetic::And, Operand::Constant(k)) => a &= k,
+            Op::LoadConstant(..)
+            | Op::LoadLength(_)
+            | Op::LoadMemory(..)
+            | Op::Store(..)
+            | Op::Arithmetic(..)
+            | Op::Negate
+            | Op::Branch {
+                operand: Operand::X,
+                ..
             }
-            code::AND_K => a &= insn.k,
-            _ => return stop(Obstacle::Opcode(insn)),
+            | Op::ReturnA
+            | Op::Tax
+            | Op::Txa => return stop(Obstacle::Opcode(program.instructions()[pc])),
         }
         pc = next;
     }
@@ -129,8 +138,8 @@ pub fn cacheable(program: &Program, arch: u32, numbers: impl Iterator<Item = u32
 mod tests {
     use super::{Cacheable, Obstacle, Verdict, cacheable, constant_allow};
     use crate::data::offset;
-    use crate::insn::{Insn, code};
     use crate::program::Program;
+    use harness_insn::{Insn, code};
 
     const ALLOW: u32 = 0x7fff_0000;
     const ARCH: u32 = 0xc000_003e;

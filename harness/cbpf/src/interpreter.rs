@@ -2,8 +2,8 @@
 
 use crate::action::Action;
 use crate::data::{SeccompData, offset};
-use crate::insn::code;
 use crate::program::{MEMORY_WORDS, Program};
+use harness_insn::{Op, Register};
 
 /// What a program did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -26,9 +26,8 @@ impl Outcome {
 
 /// Runs `program` on `data`.
 ///
-/// Arithmetic is that of the program `bpf_convert_filter` (`net/core/filter.c`) makes: 32 bits that wrap, A and X
-/// start at 0, division by an X of 0 returns 0, and shifts by X use its lower five bits (`kernel/bpf/core.c` since 5.14,
-/// and what x86-64 and arm64 do in their just-in-time code).
+/// Arithmetic is that of the program `bpf_convert_filter` (`net/core/filter.c`) makes
+/// ([`Arithmetic::apply`](crate::Arithmetic::apply)); A and X start at 0, and division by an X of 0 returns 0.
 ///
 /// # Panics
 ///
@@ -41,8 +40,7 @@ pub fn run(program: &Program, data: &SeccompData) -> Outcome {
     let mut executed = 0;
     let mut conditional = false;
     loop {
-        let insn = program.instructions()[pc];
-        let k = insn.k;
+        let op = program.ops()[pc];
         pc += 1;
         executed += 1;
         let outcome = |action_value| Outcome {
@@ -50,60 +48,39 @@ pub fn run(program: &Program, data: &SeccompData) -> Outcome {
             executed,
             conditional,
         };
-        match insn.code {
-            code::LD_ABS => {
-                a = data.word(k).expect("a checked load is of a word");
-                conditional |= k > offset::ARCH;
+        match op {
+            Op::LoadData(offset) => {
+                a = data.word(offset).expect("a checked load is of a word");
+                conditional |= offset > offset::ARCH;
             }
-            code::LD_LEN => a = SeccompData::SIZE,
-            code::LD_IMM => a = k,
-            code::LD_MEM => a = memory[k as usize],
-            code::LDX_LEN => x = SeccompData::SIZE,
-            code::LDX_IMM => x = k,
-            code::LDX_MEM => x = memory[k as usize],
-            code::ST_MEM => memory[k as usize] = a,
-            code::STX_MEM => memory[k as usize] = x,
-            code::ADD_K => a = a.wrapping_add(k),
-            code::ADD_X => a = a.wrapping_add(x),
-            code::SUB_K => a = a.wrapping_sub(k),
-            code::SUB_X => a = a.wrapping_sub(x),
-            code::MUL_K => a = a.wrapping_mul(k),
-            code::MUL_X => a = a.wrapping_mul(x),
-            code::DIV_K => a /= k,
-            code::DIV_X => match a.checked_div(x) {
-                Some(quotient) => a = quotient,
+            Op::LoadConstant(Register::A, k) => a = k,
+            Op::LoadConstant(Register::X, k) => x = k,
+            Op::LoadLength(Register::A) => a = SeccompData::SIZE,
+            Op::LoadLength(Register::X) => x = SeccompData::SIZE,
+            Op::LoadMemory(Register::A, word) => a = memory[word as usize],
+            Op::LoadMemory(Register::X, word) => x = memory[word as usize],
+            Op::Store(Register::A, word) => memory[word as usize] = a,
+            Op::Store(Register::X, word) => memory[word as usize] = x,
+            Op::Arithmetic(operation, operand) => match operation.apply(a, operand.value(x)) {
+                Some(result) => a = result,
                 None => return outcome(0),
             },
-            code::OR_K => a |= k,
-            code::OR_X => a |= x,
-            code::AND_K => a &= k,
-            code::AND_X => a &= x,
-            code::XOR_K => a ^= k,
-            code::XOR_X => a ^= x,
-            code::LSH_K => a = a.wrapping_shl(k),
-            code::LSH_X => a = a.wrapping_shl(x),
-            code::RSH_K => a = a.wrapping_shr(k),
-            code::RSH_X => a = a.wrapping_shr(x),
-            code::NEG => a = a.wrapping_neg(),
-            code::JA => pc += k as usize,
-            code::TAX => x = a,
-            code::TXA => a = x,
-            code::RET_K => return outcome(k),
-            code::RET_A => return outcome(a),
-            code::JEQ_X | code::JGT_X | code::JGE_X | code::JSET_X => pc += insn.skip(a, x),
-            _ => pc += insn.skip(a, k),
+            Op::Negate => a = a.wrapping_neg(),
+            Op::Jump(skip) => pc += skip as usize,
+            Op::Branch {
+                condition,
+                operand,
+                jt,
+                jf,
+            } => {
+                let holds = condition.holds(a, operand.value(x));
+                pc += usize::from(if holds { jt } else { jf });
+            }
+            Op::Return(value) => return outcome(value),
+            Op::ReturnA => return outcome(a),
+            Op::Tax => x = a,
+            Op::Txa => a = x,
         }
-    }
-}
-
-impl crate::insn::Insn {
-    /// How many instructions a conditional jump skips.
-    fn skip(self, a: u32, operand: u32) -> usize {
-        let holds = self
-            .condition()
-            .expect("every other checked opcode is handled apart")
-            .holds(a, operand);
-        usize::from(if holds { self.jt } else { self.jf })
     }
 }
 
@@ -111,8 +88,8 @@ impl crate::insn::Insn {
 mod tests {
     use super::{Outcome, run};
     use crate::data::{SeccompData, offset};
-    use crate::insn::{Insn, code};
     use crate::program::Program;
+    use harness_insn::{Insn, code};
 
     fn outcome(instructions: &[Insn], data: &SeccompData) -> Outcome {
         run(&Program::new(instructions.to_vec()).expect("valid"), data)

@@ -1,6 +1,6 @@
 //! Classic BPF as seccomp(2) runs it.
 //!
-//! - [`Program`]: instructions that passed the kernel's own checks; there is no other kind.
+//! - [`Program`]: instructions that passed the kernel's own checks; there is no other kind. [`Op`] says what each does.
 //! - [`Builder`]: instructions with labels instead of offsets, jumps of any length.
 //! - [`run`]: the interpreter, which also counts.
 //! - [`assemble`] and [`disassemble`]: text; [`Program::from_bytes`]: arrays of `struct sock_filter`.
@@ -13,7 +13,6 @@ mod cache;
 mod data;
 mod disassembler;
 mod foreign;
-mod insn;
 mod interpreter;
 mod program;
 mod raw;
@@ -25,7 +24,7 @@ pub use cache::{Cacheable, Obstacle, Verdict, cacheable, constant_allow};
 pub use data::{SeccompData, offset};
 pub use disassembler::{disassemble, disassemble_with};
 pub use foreign::Foreign;
-pub use insn::{Condition, Insn, code};
+pub use harness_insn::{Arithmetic, Condition, Insn, Op, Operand, Register, code};
 pub use interpreter::{Outcome, run};
 pub use program::{CheckError, MAX_INSTRUCTIONS, MEMORY_WORDS, Program, Violation};
 pub use raw::{INSTRUCTION_SIZE, RawError, ReadError};

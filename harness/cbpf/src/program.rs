@@ -1,7 +1,7 @@
 //! Programs that the kernel will accept, and its reasons to refuse one.
 
 use crate::data::SeccompData;
-use crate::insn::{Insn, code};
+use harness_insn::{Arithmetic, Insn, Op, Operand};
 
 /// `BPF_MAXINSNS`, `include/uapi/linux/bpf_common.h`.
 pub const MAX_INSTRUCTIONS: usize = 4096;
@@ -13,6 +13,8 @@ pub const MEMORY_WORDS: u32 = 16;
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Program {
     instructions: Vec<Insn>,
+    /// What each of them does.
+    ops: Vec<Op>,
 }
 
 /// Why the kernel would refuse a program (with EINVAL and no reason).
@@ -39,7 +41,7 @@ pub enum CheckError {
 /// What is wrong with an instruction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Violation {
-    /// Not one of [`code::ALL`].
+    /// Not one of [`code::ALL`](crate::code::ALL).
     #[error("seccomp does not accept this opcode")]
     Opcode,
     /// A load from no word of `struct seccomp_data`.
@@ -88,20 +90,29 @@ impl Program {
             instruction: instructions[pc],
             violation,
         };
-        for (pc, &instruction) in instructions.iter().enumerate() {
-            check(instruction, pc, length).map_err(|violation| at(pc, violation))?;
+        let mut ops = Vec::with_capacity(length);
+        for (pc, instruction) in instructions.iter().enumerate() {
+            let op = instruction.decode().ok_or(Violation::Opcode);
+            let checked = op.and_then(|op| check(op, pc, length).map(|()| op));
+            ops.push(checked.map_err(|violation| at(pc, violation))?);
         }
-        if !instructions[length - 1].is_return() {
+        if !ops[length - 1].is_return() {
             return Err(at(length - 1, Violation::NoReturn));
         }
-        check_memory(&instructions).map_err(|pc| at(pc, Violation::Uninitialised))?;
-        Ok(Self { instructions })
+        check_memory(&ops).map_err(|pc| at(pc, Violation::Uninitialised))?;
+        Ok(Self { instructions, ops })
     }
 
     /// Its instructions.
     #[must_use]
     pub fn instructions(&self) -> &[Insn] {
         &self.instructions
+    }
+
+    /// What its instructions do, in their order.
+    #[must_use]
+    pub fn ops(&self) -> &[Op] {
+        &self.ops
     }
 
     /// How many instructions it has.
@@ -115,8 +126,7 @@ impl Program {
     }
 }
 
-fn check(instruction: Insn, pc: usize, length: usize) -> Result<(), Violation> {
-    let Insn { code, jt, jf, k } = instruction;
+fn check(op: Op, pc: usize, length: usize) -> Result<(), Violation> {
     let within = |skipped: u32| {
         let target = pc as u64 + 1 + u64::from(skipped);
         if target < length as u64 {
@@ -125,43 +135,63 @@ fn check(instruction: Insn, pc: usize, length: usize) -> Result<(), Violation> {
             Err(Violation::Jump { target })
         }
     };
-    match code {
-        _ if !code::ALL.contains(&code) => Err(Violation::Opcode),
-        code::LD_ABS if k >= SeccompData::SIZE || !k.is_multiple_of(4) => Err(Violation::Load),
-        code::DIV_K if k == 0 => Err(Violation::DivisionByZero),
-        code::LSH_K | code::RSH_K if k >= u32::BITS => Err(Violation::Shift),
-        code::LD_MEM | code::LDX_MEM | code::ST_MEM | code::STX_MEM if k >= MEMORY_WORDS => {
+    match op {
+        Op::LoadData(offset) if offset >= SeccompData::SIZE || !offset.is_multiple_of(4) => {
+            Err(Violation::Load)
+        }
+        Op::LoadMemory(_, word) | Op::Store(_, word) if word >= MEMORY_WORDS => {
             Err(Violation::Memory)
         }
-        code::JA => within(k),
-        _ if instruction.condition().is_some() => {
-            within(jt.into()).and_then(|()| within(jf.into()))
+        Op::Arithmetic(Arithmetic::Div, Operand::Constant(0)) => Err(Violation::DivisionByZero),
+        Op::Arithmetic(Arithmetic::Lsh | Arithmetic::Rsh, Operand::Constant(u32::BITS..)) => {
+            Err(Violation::Shift)
         }
-        _ => Ok(()),
+        Op::Jump(skip) => within(skip),
+        Op::Branch { jt, jf, .. } => within(jt.into()).and_then(|()| within(jf.into())),
+        Op::LoadData(_)
+        | Op::LoadConstant(..)
+        | Op::LoadLength(_)
+        | Op::LoadMemory(..)
+        | Op::Store(..)
+        | Op::Arithmetic(..)
+        | Op::Negate
+        | Op::Return(_)
+        | Op::ReturnA
+        | Op::Tax
+        | Op::Txa => Ok(()),
     }
 }
 
 /// `check_load_and_stores`: a scratch word is read only where every path has written it. The place of the first read
 /// that breaks this.
-fn check_memory(instructions: &[Insn]) -> Result<(), usize> {
+fn check_memory(ops: &[Op]) -> Result<(), usize> {
     // A bit a word: written on every path that reaches the instruction.
-    let mut written_at = vec![u16::MAX; instructions.len()];
+    let mut written_at = vec![u16::MAX; ops.len()];
     let mut written = 0;
-    for (pc, instruction) in instructions.iter().enumerate() {
+    for (pc, &op) in ops.iter().enumerate() {
         written &= written_at[pc];
-        match instruction.code {
-            code::ST_MEM | code::STX_MEM => written |= 1 << instruction.k,
-            code::LD_MEM | code::LDX_MEM if written & 1 << instruction.k == 0 => return Err(pc),
-            code::JA => {
-                written_at[pc + 1 + instruction.k as usize] &= written;
+        match op {
+            Op::Store(_, word) => written |= 1 << word,
+            Op::LoadMemory(_, word) if written & 1 << word == 0 => return Err(pc),
+            Op::Jump(skip) => {
+                written_at[pc + 1 + skip as usize] &= written;
                 written = u16::MAX;
             }
-            _ if instruction.condition().is_some() => {
-                written_at[pc + 1 + usize::from(instruction.jt)] &= written;
-                written_at[pc + 1 + usize::from(instruction.jf)] &= written;
+            Op::Branch { jt, jf, .. } => {
+                written_at[pc + 1 + usize::from(jt)] &= written;
+                written_at[pc + 1 + usize::from(jf)] &= written;
                 written = u16::MAX;
             }
-            _ => {}
+            Op::LoadData(_)
+            | Op::LoadConstant(..)
+            | Op::LoadLength(_)
+            | Op::LoadMemory(..)
+            | Op::Arithmetic(..)
+            | Op::Negate
+            | Op::Return(_)
+            | Op::ReturnA
+            | Op::Tax
+            | Op::Txa => {}
         }
     }
     Ok(())

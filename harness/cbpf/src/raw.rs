@@ -2,8 +2,8 @@
 
 use crate::assembler::{AssembleError, assemble};
 use crate::foreign::Foreign;
-use crate::insn::Insn;
 use crate::program::{CheckError, Program};
+use harness_insn::Insn;
 
 /// `sizeof(struct sock_filter)` in bytes.
 pub const INSTRUCTION_SIZE: usize = 8;
@@ -125,8 +125,8 @@ impl Program {
 #[cfg(test)]
 mod tests {
     use super::{RawError, ReadError};
-    use crate::insn::{Insn, code};
     use crate::program::{CheckError, Program};
+    use harness_insn::{Insn, code};
 
     /// `ld [4]; ret ALLOW` as x86-64 gcc lays out `struct sock_filter`.
     const BYTES: [u8; 16] = [

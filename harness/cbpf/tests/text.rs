@@ -1,7 +1,7 @@
 //! Text, bytes and programs turn into one another without loss, and nothing panics.
 
 use harness_cbpf::{
-    CheckError, Insn, MAX_INSTRUCTIONS, Program, SeccompData, assemble, code, constant_allow,
+    CheckError, Insn, MAX_INSTRUCTIONS, Op, Program, SeccompData, assemble, code, constant_allow,
     disassemble, disassemble_with, run,
 };
 use proptest::prelude::*;
@@ -24,9 +24,9 @@ fn instruction(left: usize) -> impl Strategy<Value = Insn> {
     )
         .prop_map(move |(code, k, jt, jf, unused)| {
             let insn = Insn::jump(code, k, jt, jf);
-            match code {
-                _ if insn.condition().is_some() => insn,
-                code::JA => Insn::statement(code, u32::from(jt)),
+            match insn.decode() {
+                Some(Op::Branch { .. }) => insn,
+                Some(Op::Jump(_)) => Insn::statement(code, u32::from(jt)),
                 // Fields that an instruction does not use may hold anything.
                 _ => Insn::jump(code, k, unused.0, unused.1),
             }

@@ -6,7 +6,6 @@ use crate::cmd::{Exit, print};
 use anyhow::Context;
 use harness_cbpf::{Insn, Program};
 use harness_sys::Tid;
-use harness_sys::seccomp::SockFilter;
 
 /// Dump the seccomp filters of a running process, which is stopped for a moment and goes on
 ///
@@ -46,7 +45,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
     let programs = harness_tracer::dump::filters(Tid(args.pid), args.index)?;
     let first = args.index.unwrap_or(0);
     let filters = programs
-        .iter()
+        .into_iter()
         .enumerate()
         .map(|(at, program)| checked(first + at, program));
     let filters: Vec<Filter> = filters.collect::<Result<_, _>>()?;
@@ -104,16 +103,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
     Ok(Exit::Fine)
 }
 
-fn checked(index: usize, program: &[SockFilter]) -> anyhow::Result<Filter> {
-    let instructions = program
-        .iter()
-        .map(|insn| Insn {
-            code: insn.code,
-            jt: insn.jt,
-            jf: insn.jf,
-            k: insn.k,
-        })
-        .collect();
+fn checked(index: usize, instructions: Vec<Insn>) -> anyhow::Result<Filter> {
     let program = Program::new(instructions).with_context(|| {
         format!("the kernel runs filter {index}, but it is not understood here")
     })?;

@@ -1,14 +1,13 @@
 //! Where a program comes from: a compiler or a file.
 
+use super::file;
 use super::options::{Compilation, Numbers};
 use crate::cmd::{Usage, complain};
 use anyhow::Context;
 use clap::builder::PossibleValuesParser;
-use harness_cbpf::{Foreign, Program, ReadError};
+use harness_cbpf::{Program, ReadError};
 use harness_filter::{Compiler, Options, as_table};
 use harness_syscalls::{Arch, ParseError, TraceSet};
-use std::fs::File;
-use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 /// A program that a verb reads.
@@ -53,7 +52,7 @@ impl Source {
         if let Some(path) = &self.file {
             return Ok(Named {
                 program: program(path)?,
-                name: file_name(path),
+                name: file::name(path),
                 from_file: true,
             });
         }
@@ -107,7 +106,7 @@ pub(super) fn compile(
 /// # Errors
 /// The file, the place in it and the reason.
 pub(in crate::cmd) fn program(path: &Path) -> anyhow::Result<Program> {
-    let contents = read(path)?;
+    let contents = file::read(path)?;
     let program = Program::from_file_contents(&contents);
     program.map_err(|error| {
         let read_as = match &error {
@@ -116,47 +115,6 @@ pub(in crate::cmd) fn program(path: &Path) -> anyhow::Result<Program> {
             ReadError::Text(_) => " (assembler text)",
             ReadError::Raw(_) => " (sock_filter bytes)",
         };
-        anyhow::anyhow!("{}{read_as}: {error}", file_name(path))
+        anyhow::anyhow!("{}{read_as}: {error}", file::name(path))
     })
-}
-
-/// The most that is read of a file: a hundred times what the longest program is as text.
-const MOST_BYTES: u64 = 16 << 20;
-
-/// What to call a file.
-fn file_name(path: &Path) -> String {
-    if path.as_os_str() == "-" {
-        "standard input".to_owned()
-    } else {
-        path.display().to_string()
-    }
-}
-
-/// The contents of a file, also of one that is a pipe, or of standard input for `-`.
-pub(super) fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
-    let name = file_name(path);
-    let fails = |cause: io::Error| {
-        let remedy = match cause.kind() {
-            io::ErrorKind::NotFound => "; check the path",
-            io::ErrorKind::PermissionDenied => "; name a file that you may read",
-            _ => "",
-        };
-        anyhow::anyhow!("cannot read {name}: {cause}{remedy}")
-    };
-    let mut contents = Vec::new();
-    if path.as_os_str() == "-" {
-        let stdin = io::stdin().lock();
-        stdin.take(MOST_BYTES + 1).read_to_end(&mut contents)
-    } else {
-        File::open(path).and_then(|file| file.take(MOST_BYTES + 1).read_to_end(&mut contents))
-    }
-    .map_err(fails)?;
-    let known = || Foreign::recognise(&contents).map_or_else(String::new, |is| format!("; {is}"));
-    anyhow::ensure!(
-        contents.len() as u64 <= MOST_BYTES,
-        "{name}: longer than {} MiB, which no filter is{}",
-        MOST_BYTES >> 20,
-        known()
-    );
-    Ok(contents)
 }

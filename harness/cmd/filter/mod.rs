@@ -4,6 +4,7 @@ mod chart;
 mod check;
 mod dump;
 mod explain;
+mod file;
 pub(super) mod input;
 mod options;
 mod output;

@@ -1,5 +1,6 @@
 //! What the verbs that compile take besides the trace set.
 
+use super::file;
 use crate::cmd::Usage;
 use anyhow::Context;
 use clap::builder::PossibleValuesParser;
@@ -161,7 +162,7 @@ fn profile(path: &Path, numbers: &Numbers) -> anyhow::Result<Profile> {
     if path.as_os_str() == "kernel-build" {
         return Ok(Profile::kernel_build());
     }
-    let text = super::input::read(path)?;
+    let text = file::read(path)?;
     let text = String::from_utf8(text)
         .map_err(|_| anyhow::anyhow!("{}: a profile is text, this is not UTF-8", path.display()))?;
     Profile::parse(&text, numbers.table()?).with_context(|| path.display().to_string())

@@ -1,6 +1,6 @@
 //! How long programs are and how much of them a call executes, over sets and compilers.
 
-use harness_cbpf::{Cacheable, Program, SeccompData, cacheable, run};
+use harness_cbpf::{Cacheable, Op, Program, SeccompData, cacheable, run};
 use harness_syscalls::{Abi, Arch, ParseError, Table, TraceSet};
 
 use crate::{Compiler, Error, Options, Profile};
@@ -153,12 +153,9 @@ pub fn cost(
 
 /// Numbers at which a comparison of the program changes, which may be made for a longer table than the one at hand.
 fn boundaries(program: &Program) -> impl Iterator<Item = u32> {
-    let compared = program
-        .instructions()
-        .iter()
-        .filter(|insn| insn.condition().is_some());
-    compared.flat_map(|insn| {
-        let k = insn.k;
-        [k.wrapping_sub(1), k, k.wrapping_add(1)]
-    })
+    let compared = program.ops().iter().filter_map(|op| match op {
+        Op::Branch { operand, .. } => operand.constant(),
+        _ => None,
+    });
+    compared.flat_map(|k| [k.wrapping_sub(1), k, k.wrapping_add(1)])
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use harness_cbpf::{Action, Insn, Program, SeccompData, code, offset};
+use harness_cbpf::{Action, Arithmetic, Op, Program, SeccompData, offset};
 use harness_syscalls::{Abi, Multiplexer, Table, TraceSet};
 
 use crate::explore::{Budget, Explorer, Undecided};
@@ -27,8 +27,8 @@ impl<'a> Decider<'a> {
         }
     }
 
-    fn instructions(&self) -> &'a [Insn] {
-        self.program().map_or(&[], Program::instructions)
+    fn ops(&self) -> &'a [Op] {
+        self.program().map_or(&[], Program::ops)
     }
 }
 
@@ -178,10 +178,16 @@ fn constants(deciders: &[Decider<'_>], table: &Table) -> BTreeSet<u32> {
     let mut add = |value: u32| {
         values.extend([value.wrapping_sub(1), value, value.wrapping_add(1)]);
     };
-    for insn in deciders.iter().flat_map(Decider::instructions) {
-        let compares = insn.condition().is_some() || insn.code == code::AND_K;
-        if compares || matches!(insn.code, code::LD_IMM | code::LDX_IMM) {
-            add(insn.k);
+    for &op in deciders.iter().flat_map(Decider::ops) {
+        let constant = match op {
+            Op::Branch { operand, .. } | Op::Arithmetic(Arithmetic::And, operand) => {
+                operand.constant()
+            }
+            Op::LoadConstant(_, k) => Some(k),
+            _ => None,
+        };
+        if let Some(k) = constant {
+            add(k);
         }
     }
     for bit in 0..u32::BITS {

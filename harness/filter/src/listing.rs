@@ -1,6 +1,8 @@
 //! A program's text with the names of what its numbers mean.
 
-use harness_cbpf::{Action, Insn, Program, SeccompData, code, disassemble_with, offset};
+use harness_cbpf::{
+    Action, Condition, Op, Operand, Program, Register, SeccompData, disassemble_with, offset,
+};
 use harness_syscalls::{Abi, Arch, Table, X32_SYSCALL_BIT, architecture_name};
 
 /// What is known before an instruction, on every path to it.
@@ -44,16 +46,16 @@ pub fn listing(program: &Program, table: &Table) -> String {
 /// What [`listing`] says of each instruction; `None` where that is nothing.
 #[must_use]
 pub fn comments(program: &Program, table: &Table) -> Vec<Option<String>> {
-    let known = flow(program.instructions());
+    let known = flow(program.ops());
     let main = machines(program)
         .first()
         .map_or(Abi::NATIVE, |arch| arch.native_abi());
-    let instructions = known.into_iter().zip(program.instructions());
+    let instructions = known.into_iter().zip(program.ops());
     instructions
-        .map(|(known, &insn)| {
+        .map(|(known, &op)| {
             known.map_or_else(
                 || Some("never reached".to_owned()),
-                |known| comment(insn, known, main, table),
+                |known| comment(op, known, main, table),
             )
         })
         .collect()
@@ -62,16 +64,14 @@ pub fn comments(program: &Program, table: &Table) -> Vec<Option<String>> {
 /// The architectures (`AUDIT_ARCH_*`) that a program compares with, in the order of its instructions.
 #[must_use]
 pub fn architectures(program: &Program) -> Vec<u32> {
-    let known = flow(program.instructions());
+    let known = flow(program.ops());
     known
         .into_iter()
-        .zip(program.instructions())
-        .filter(|(known, insn)| {
-            let of_architecture =
-                known.is_some_and(|known| known.accumulator == Accumulator::Architecture);
-            of_architecture && insn.condition().is_some()
+        .zip(program.ops())
+        .filter_map(|(known, &op)| match (known?.accumulator, op) {
+            (Accumulator::Architecture, Op::Branch { operand, .. }) => operand.constant(),
+            _ => None,
         })
-        .map(|(_, insn)| insn.k)
         .collect()
 }
 
@@ -87,64 +87,92 @@ pub fn machines(program: &Program) -> Vec<Arch> {
 }
 
 /// What is known before each instruction; `None` where no path leads.
-fn flow(instructions: &[Insn]) -> Vec<Option<Known>> {
-    let mut known: Vec<Option<Known>> = vec![None; instructions.len()];
+fn flow(ops: &[Op]) -> Vec<Option<Known>> {
+    let mut known: Vec<Option<Known>> = vec![None; ops.len()];
     known[0] = Some(Known::default());
     // All jumps are forward, so every path to an instruction is known when its turn comes.
-    for (pc, &insn) in instructions.iter().enumerate() {
+    for (pc, &op) in ops.iter().enumerate() {
         let Some(here) = known[pc] else { continue };
         let mut reach = |skipped: usize, what: Known| {
             let there = &mut known[pc + 1 + skipped];
             *there = Some(there.map_or(what, |known| known.and(what)));
         };
-        if insn.condition().is_some() {
-            let shown = insn.code == code::JEQ_K && here.accumulator == Accumulator::Architecture;
-            let arch = if shown { Some(insn.k) } else { here.arch };
-            reach(insn.jt.into(), Known { arch, ..here });
-            reach(insn.jf.into(), here);
-        } else if insn.code == code::JA {
-            reach(insn.k as usize, here);
-        } else if !insn.is_return() {
-            let accumulator = match insn.code {
-                code::LD_ABS if insn.k == offset::NR => Accumulator::Number,
-                code::LD_ABS if insn.k == offset::ARCH => Accumulator::Architecture,
-                code::LDX_IMM
-                | code::LDX_MEM
-                | code::LDX_LEN
-                | code::TAX
-                | code::ST_MEM
-                | code::STX_MEM => here.accumulator,
-                _ => Accumulator::Other,
-            };
-            reach(
-                0,
-                Known {
-                    accumulator,
-                    ..here
-                },
-            );
-        }
+        let accumulator = match op {
+            Op::Branch {
+                condition,
+                operand,
+                jt,
+                jf,
+            } => {
+                let of_architecture = here.accumulator == Accumulator::Architecture;
+                let arch = match operand {
+                    Operand::Constant(k) if of_architecture && condition == Condition::Equal => {
+                        Some(k)
+                    }
+                    _ => here.arch,
+                };
+                reach(jt.into(), Known { arch, ..here });
+                reach(jf.into(), here);
+                continue;
+            }
+            Op::Jump(skip) => {
+                reach(skip as usize, here);
+                continue;
+            }
+            Op::Return(_) | Op::ReturnA => continue,
+            Op::LoadData(offset::NR) => Accumulator::Number,
+            Op::LoadData(offset::ARCH) => Accumulator::Architecture,
+            Op::LoadConstant(Register::X, _)
+            | Op::LoadLength(Register::X)
+            | Op::LoadMemory(Register::X, _)
+            | Op::Store(..)
+            | Op::Tax => here.accumulator,
+            Op::LoadData(_)
+            | Op::LoadConstant(Register::A, _)
+            | Op::LoadLength(Register::A)
+            | Op::LoadMemory(Register::A, _)
+            | Op::Arithmetic(..)
+            | Op::Negate
+            | Op::Txa => Accumulator::Other,
+        };
+        reach(
+            0,
+            Known {
+                accumulator,
+                ..here
+            },
+        );
     }
     known
 }
 
-fn comment(insn: Insn, known: Known, main: Abi, table: &Table) -> Option<String> {
-    match (insn.code, known.accumulator) {
-        (code::LD_ABS, _) => Some(field(insn.k)),
-        (code::RET_K, _) => Some(Action::from_u32(insn.k).map_or_else(
-            || "an action no kernel knows: kills the process".to_owned(),
-            |action| action.to_string(),
-        )),
-        (code::JEQ_K | code::JGE_K | code::JGT_K, Accumulator::Architecture) => Abi::ALL
+fn comment(op: Op, known: Known, main: Abi, table: &Table) -> Option<String> {
+    let (condition, k) = match op {
+        Op::LoadData(offset) => return Some(field(offset)),
+        Op::Return(value) => {
+            return Some(Action::from_u32(value).map_or_else(
+                || "an action no kernel knows: kills the process".to_owned(),
+                |action| action.to_string(),
+            ));
+        }
+        Op::Branch {
+            condition, operand, ..
+        } if condition != Condition::AnyBit => (condition, operand.constant()?),
+        _ => return None,
+    };
+    match known.accumulator {
+        Accumulator::Architecture => Abi::ALL
             .into_iter()
-            .find(|abi| abi.audit_arch() == insn.k)
+            .find(|abi| abi.audit_arch() == k)
             .map(Abi::name)
-            .or_else(|| architecture_name(insn.k))
+            .or_else(|| architecture_name(k))
             .map(str::to_owned),
-        (code::JGE_K, Accumulator::Number) if insn.k == X32_SYSCALL_BIT => Some("x32".to_owned()),
-        (code::JEQ_K | code::JGE_K | code::JGT_K, Accumulator::Number) => {
+        Accumulator::Number if (condition, k) == (Condition::GreaterOrEqual, X32_SYSCALL_BIT) => {
+            Some("x32".to_owned())
+        }
+        Accumulator::Number => {
             let name = |arch| {
-                let (abi, nr) = Abi::of(arch, insn.k)?;
+                let (abi, nr) = Abi::of(arch, k)?;
                 table.name_of(abi, nr)
             };
             if let Some(arch) = known.arch {
@@ -153,7 +181,7 @@ fn comment(insn: Insn, known: Known, main: Abi, table: &Table) -> Option<String>
             // Before the architecture is known a number has a name in each.
             name(main.audit_arch()).map(|name| format!("{main} {name}"))
         }
-        _ => None,
+        Accumulator::Other => None,
     }
 }
 

@@ -13,14 +13,18 @@ mod tracing;
 
 pub use tracing::{WORD, main};
 
+use crate::binaries::own_binary;
+use crate::choice::Choice;
 use crate::progress::Progress;
-use crate::{Error, environment, nearest, order};
+use crate::session::mode_plan;
+use crate::{Error, environment, order};
 use account::Account;
 use counter::Reading;
 use described::{Foreign, describe, observations};
-use harness_mode::{Mode, SeccompFile, Unavailable, Watcher};
+use harness_mode::{Facts, Watcher};
 use harness_record::{
-    AttachPlan, AttachedProcess, Environment, ModePlan, Slot, StopCounts, TracerWindow, Window,
+    AttachPlan, AttachedProcess, CONTROL, Environment, ModePlan, Slot, TracerWindow, Window,
+    control,
 };
 use harness_stats::random::Rng;
 use harness_sys::signals::Termination;
@@ -39,8 +43,8 @@ pub struct AttachRequest {
     pub pid: i32,
     /// Length of a window.
     pub window: Duration,
-    /// Names of modes; `None` is every one that attaches.
-    pub modes: Option<Vec<String>>,
+    /// The modes, in the order in which they are reported.
+    pub modes: Vec<Choice>,
     /// Trace set; `None` is `connect`.
     pub trace: Option<String>,
     /// A shell command that prints a counter of what the process does.
@@ -55,9 +59,6 @@ pub struct AttachRequest {
 
 /// The trace set where none is given, as for a command.
 const DEFAULT_TRACE: &str = "connect";
-
-/// The mode without a tracer.
-const UNTRACED: &str = "none";
 
 /// A measurement that can be taken: everything that can be checked before the
 /// first window has been.
@@ -92,7 +93,7 @@ impl Attaching {
     /// [`Error`]: what cannot be measured, and why.
     pub fn new(request: AttachRequest, termination: &Termination) -> Result<Self, Error> {
         pid_namespace::check()?;
-        let modes = choose_modes(request.modes.as_deref())?;
+        let modes = plan_modes(&request.modes)?;
         let trace = request.trace.unwrap_or_else(|| DEFAULT_TRACE.to_owned());
         if let Err(source) = TraceSet::parse(&trace, Table::current()) {
             let text = trace;
@@ -111,8 +112,8 @@ impl Attaching {
             request.runs,
             &mut Rng::new(request.seed),
         );
-        let binary = crate::isolated::own_binary()?;
-        for mode in available.iter().filter(|mode| **mode != UNTRACED) {
+        let binary = own_binary()?;
+        for mode in available.iter().filter(|mode| **mode != CONTROL) {
             let trial = Tracing::start(&binary, &Spec::new(mode, tree, &trace))?;
             match trial.attached(termination)? {
                 Attached::Yes(trial) => {
@@ -216,7 +217,7 @@ impl Attaching {
         termination: &Termination,
     ) -> Result<Option<Window>, Error> {
         let mut tracing = None;
-        if slot.mode != UNTRACED {
+        if slot.mode != CONTROL {
             let spec = Spec::new(&slot.mode, self.tree, &self.plan.trace);
             match Tracing::start(&self.binary, &spec)?.attached(termination)? {
                 Attached::Yes(attached) => tracing = Some(attached),
@@ -253,17 +254,7 @@ impl Attaching {
                 unstopped: done.unstopped,
                 processes: Some(done.processes),
                 left_alone: done.left_alone,
-                stops: StopCounts {
-                    total: done.stops.total(),
-                    syscall_enter: done.stops.syscall_enter,
-                    syscall_exit: done.stops.syscall_exit,
-                    seccomp: done.stops.seccomp,
-                    event: done.stops.event,
-                    signal: done.stops.signal,
-                    group: done.stops.group,
-                },
-                syscalls: done.syscalls,
-                traced_events: done.traced_events,
+                counts: done.counts,
                 cpu_ns: done.cpu_ns,
             }),
         };
@@ -292,59 +283,43 @@ impl Attaching {
     }
 }
 
-/// The modes asked for, or all; which of them can be used on a running process.
-/// The control is always among them.
-fn choose_modes(names: Option<&[String]>) -> Result<Vec<ModePlan>, Error> {
-    let usable = |mode: &dyn Mode| mode.watcher().and_then(|_| mode.check());
-    let plan = |mode: &dyn Mode, usable: Result<(), Unavailable>| ModePlan {
-        name: mode.name().to_owned(),
-        available: usable.is_ok(),
-        unavailable_reason: usable.err().map(|why| why.to_string()),
-        traces_set: mode.traces_set(),
-    };
-    let Some(names) = names else {
-        let all = harness_mode::registry().iter();
-        let modes: Vec<ModePlan> = all.map(|&mode| plan(mode, usable(mode))).collect();
-        let traced = |mode: &ModePlan| mode.available && mode.name != UNTRACED;
-        if modes.iter().any(traced) {
-            return Ok(modes);
-        }
-        return choose_modes(Some(&["ptrace".to_owned()]));
-    };
+/// Which of the modes can be used on a running process; one asked for by name must be able to. The
+/// control is always among them.
+fn plan_modes(choices: &[Choice]) -> Result<Vec<ModePlan>, Error> {
     let mut modes: Vec<ModePlan> = Vec::new();
-    let mut any_attaches = false;
-    for name in names {
-        let mode = harness_mode::find(name, None);
-        if name == SeccompFile::NAME {
-            return Err(Error::CannotAttach {
-                mode: name.clone(),
-                why: harness_mode::no_filter_on_running(),
-            });
+    let mut attaches = false;
+    let mut unavailable = None;
+    for choice in choices {
+        let mode = &*choice.mode;
+        let name = || mode.about().name.clone().into_owned();
+        let watcher = match mode.watcher() {
+            Err(why) if choice.required => {
+                let mode = name();
+                return Err(Error::CannotAttach { mode, why });
+            }
+            Err(why) => {
+                modes.push(mode_plan(mode, Err(why)));
+                continue;
+            }
+            Ok(watcher) => watcher,
+        };
+        let checked = mode.check();
+        if let Err(why) = &checked {
+            let why = why.clone();
+            let error = Error::Unavailable { mode: name(), why };
+            if choice.required {
+                return Err(error);
+            }
+            unavailable.get_or_insert(error);
         }
-        let mode = mode.ok_or_else(|| Error::UnknownMode {
-            name: name.clone(),
-            nearest: nearest(name, harness_mode::modes(None).map(Mode::name)),
-        })?;
-        let watcher = mode.watcher().map_err(|why| Error::CannotAttach {
-            mode: name.clone(),
-            why,
-        })?;
-        any_attaches |= matches!(watcher, Watcher::By(_));
-        mode.check().map_err(|why| Error::Unavailable {
-            mode: name.clone(),
-            why,
-        })?;
-        if !modes.iter().any(|known| known.name == *name) {
-            modes.push(plan(mode, Ok(())));
-        }
+        attaches |= checked.is_ok() && matches!(watcher, Watcher::By(_));
+        modes.push(mode_plan(mode, checked));
     }
-    if !any_attaches {
-        return Err(Error::NothingAttached);
+    if !attaches {
+        return Err(unavailable.unwrap_or(Error::NothingAttached));
     }
-    if !modes.iter().any(|mode| mode.name == UNTRACED)
-        && let Some(control) = harness_mode::find(UNTRACED, None)
-    {
-        modes.insert(0, plan(control, Ok(())));
+    if control(&modes).is_none() {
+        modes.insert(0, mode_plan(&**harness_mode::control(), Ok(Facts::new())));
     }
     Ok(modes)
 }
@@ -384,25 +359,31 @@ fn nanoseconds(duration: Duration) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::choose_modes;
 
     #[test]
     fn modes_with_a_filter_refuse_a_running_process_and_say_why() {
+        let plan = |name: &str| plan_modes(&choose_modes(&[name.to_owned()], &[]).expect("modes"));
         for name in ["seccomp-linear", "seccomp-allow"] {
-            let error = choose_modes(Some(&[name.to_owned()])).expect_err("refused");
+            let error = plan(name).expect_err("refused");
             let text = error.to_string();
             for part in [name, "seccomp(2)", "mode ptrace", "harness run --"] {
                 assert!(text.contains(part), "{part}: {text}");
             }
         }
-        let error = choose_modes(Some(&["none".to_owned()])).expect_err("refused");
-        assert!(error.to_string().contains("--modes ptrace"), "{error}");
+        let error = plan("none").expect_err("refused");
+        assert!(error.to_string().contains("none alone"), "{error}");
     }
 
     /// As far as a mode attaches here at all.
     #[test]
     fn there_is_always_a_control() {
-        let modes = choose_modes(Some(&["ptrace".to_owned()])).expect("it attaches");
-        let names: Vec<&str> = modes.iter().map(|mode| mode.name.as_str()).collect();
-        assert_eq!(names, ["none", "ptrace"]);
+        for word in ["ptrace", "core"] {
+            let choices = choose_modes(&[word.to_owned()], &[]).expect("modes");
+            let modes = plan_modes(&choices).expect("it attaches");
+            let available = modes.iter().filter(|mode| mode.available);
+            let names: Vec<&str> = available.map(|mode| mode.name.as_str()).collect();
+            assert_eq!(names, ["none", "ptrace"]);
+        }
     }
 }

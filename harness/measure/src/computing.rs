@@ -6,9 +6,8 @@
 //! told how much to compute; the plan's command says that.
 
 use crate::Error;
-use crate::isolated::{Account, Spec};
 use crate::sampler;
-use crate::subject;
+use crate::wire::{Account, Spec};
 use harness_sys::signals::Termination;
 use harness_workloads::{Computing, Parameters, Workload};
 use std::path::Path;
@@ -63,10 +62,10 @@ fn execute(
     let spec = Spec {
         directory: Some(directory.path().to_owned()),
         ..Spec::beforehand(
-            "none",
+            &**harness_mode::control(),
             "none",
             harness,
-            subject::own_words(workload.name(), options),
+            harness_workloads::words(workload.name(), options),
         )
     };
     let done = sampler::run(harness, &spec, termination)?;

@@ -2,11 +2,15 @@
 
 use crate::processors::{self, Topology, cpu_list};
 use harness_record::{Cpu, Environment, SeccompState, seccomp_cache_by_version};
+use harness_sys::procfs::{self, Fields, sysctl};
 use harness_sys::{affinity, process};
 use harness_tracer::order;
 use std::collections::BTreeMap;
 use std::fs::{read_dir, read_to_string};
 use std::path::Path;
+
+/// `uapi/linux/capability.h`.
+const CAP_SYS_ADMIN: u32 = 21;
 
 /// The machine, its kernel, and the state this process runs in. Forks a probe:
 /// the process must have a single thread.
@@ -24,15 +28,15 @@ pub fn read() -> Environment {
 
 /// All that can be read from files.
 fn without_probe() -> Environment {
-    let cpuinfo = read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let status = read_to_string("/proc/self/status").unwrap_or_default();
+    let cpuinfo = procfs::cpuinfo().unwrap_or_default();
+    let status = procfs::own_status().unwrap_or_default();
     let allowed = affinity::allowed().unwrap_or_default();
     let (kernel_release, seccomp_cache) = kernel_and_cache();
     Environment {
         seccomp_cache,
-        host: text("/proc/sys/kernel/hostname").unwrap_or_default(),
+        host: sysctl("kernel.hostname").unwrap_or_default(),
         kernel_release,
-        kernel_version: text("/proc/sys/kernel/version").unwrap_or_default(),
+        kernel_version: sysctl("kernel.version").unwrap_or_default(),
         architecture: std::env::consts::ARCH.to_owned(),
         os: os_release(&read_to_string("/etc/os-release").unwrap_or_default()),
         cpu: Cpu {
@@ -41,24 +45,24 @@ fn without_probe() -> Environment {
             allowed,
             cores: Topology::read(Path::new(processors::SYSFS)).cores(),
         },
-        memory_kib: memory(&read_to_string("/proc/meminfo").unwrap_or_default()),
+        memory_kib: procfs::meminfo().unwrap_or_default().kib("MemTotal"),
         mitigations: files_of(Path::new("/sys/devices/system/cpu/vulnerabilities")),
-        bpf_jit_enable: number("/proc/sys/net/core/bpf_jit_enable"),
-        bpf_jit_harden: number("/proc/sys/net/core/bpf_jit_harden"),
-        yama_ptrace_scope: number("/proc/sys/kernel/yama/ptrace_scope"),
+        bpf_jit_enable: number("net.core.bpf_jit_enable"),
+        bpf_jit_harden: number("net.core.bpf_jit_harden"),
+        yama_ptrace_scope: number("kernel.yama.ptrace_scope"),
         seccomp: SeccompState {
-            mode: field(&status, "Seccomp").and_then(|value| value.parse().ok()),
-            filters: field(&status, "Seccomp_filters").and_then(|value| value.parse().ok()),
-            no_new_privs: field(&status, "NoNewPrivs").and_then(|value| value.parse().ok()),
+            mode: status.number("Seccomp"),
+            filters: status.number("Seccomp_filters"),
+            no_new_privs: status.number("NoNewPrivs"),
             speculation_store_bypass: field(&status, "Speculation_Store_Bypass"),
         },
         clock_source: text("/sys/devices/system/clocksource/clocksource0/current_clocksource"),
         governor: text("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
         cgroup_limits: cgroup_limits(),
         virtualization: virtualization(&cpuinfo),
-        randomize_va_space: number("/proc/sys/kernel/randomize_va_space"),
+        randomize_va_space: number("kernel.randomize_va_space"),
         euid: process::effective_user(),
-        cap_sys_admin: field(&status, "CapEff").is_some_and(|mask| has_sys_admin(&mask)),
+        cap_sys_admin: status.has_capability(CAP_SYS_ADMIN),
         seccomp_stop_order: None,
         call_source: None,
         load_average: text("/proc/loadavg").and_then(|loads| loads.split(' ').next()?.parse().ok()),
@@ -87,7 +91,7 @@ fn runnable(loads: &str) -> Option<u32> {
 /// is cached (`proc_pid_seccomp_cache`, `kernel/seccomp.c`), otherwise its version tells.
 #[must_use]
 pub fn kernel_and_cache() -> (String, Option<bool>) {
-    let release = text("/proc/sys/kernel/osrelease").unwrap_or_default();
+    let release = sysctl("kernel.osrelease").unwrap_or_default();
     let cache = if Path::new("/proc/self/seccomp_cache").exists() {
         Some(true)
     } else {
@@ -100,13 +104,14 @@ fn text(path: impl AsRef<Path>) -> Option<String> {
     Some(read_to_string(path).ok()?.trim().to_owned())
 }
 
-fn number(path: &str) -> Option<i64> {
-    text(path)?.parse().ok()
+/// A setting of the kernel's that is a number.
+fn number(name: &str) -> Option<i64> {
+    sysctl(name)?.parse().ok()
 }
 
 /// A value that is not empty.
-fn field(text: &str, name: &str) -> Option<String> {
-    let value = process::field(text, name);
+fn field(fields: &Fields, name: &str) -> Option<String> {
+    let value = fields.get(name);
     value.filter(|value| !value.is_empty()).map(str::to_owned)
 }
 
@@ -117,23 +122,10 @@ fn os_release(text: &str) -> Option<String> {
     Some(value.trim_matches('"').to_owned())
 }
 
-fn memory(meminfo: &str) -> Option<u64> {
-    field(meminfo, "MemTotal")?
-        .strip_suffix("kB")?
-        .trim()
-        .parse()
-        .ok()
-}
-
 /// How many processors a list of sysfs names.
 fn online(list: &str) -> u32 {
     let cpus = cpu_list(list).unwrap_or_default();
     u32::try_from(cpus.len()).unwrap_or(u32::MAX)
-}
-
-/// CAP_SYS_ADMIN is bit 21 (`uapi/linux/capability.h`).
-fn has_sys_admin(mask: &str) -> bool {
-    u64::from_str_radix(mask, 16).is_ok_and(|mask| mask & (1 << 21) != 0)
 }
 
 fn files_of(directory: &Path) -> BTreeMap<String, String> {
@@ -182,7 +174,7 @@ fn cgroup_limits() -> BTreeMap<String, String> {
     limits
 }
 
-fn virtualization(cpuinfo: &str) -> Option<String> {
+fn virtualization(cpuinfo: &Fields) -> Option<String> {
     let hypervisor = field(cpuinfo, "flags")
         .is_some_and(|flags| flags.split(' ').any(|flag| flag == "hypervisor"));
     let product = text("/sys/class/dmi/id/product_name").or_else(|| text("/sys/hypervisor/type"));
@@ -201,21 +193,13 @@ mod tests {
         assert_eq!(runnable("4.10 3.93 2.50 5/91 16718"), Some(4));
         assert_eq!(runnable("0.00 0.00 0.00 0/91 16718"), Some(0));
         assert_eq!(runnable("0.00"), None);
-        assert_eq!(
-            field("Seccomp:\t2\nSeccomp_filters:\t1\n", "Seccomp").as_deref(),
-            Some("2")
-        );
-        assert_eq!(
-            field("model name\t: A CPU\n", "model name").as_deref(),
-            Some("A CPU")
-        );
-        assert_eq!(memory("MemTotal:       24684092 kB\n"), Some(24_684_092));
+        let cpuinfo = Fields::from("model name\t: A CPU\nmicrocode\t:\n");
+        assert_eq!(field(&cpuinfo, "model name").as_deref(), Some("A CPU"));
+        assert_eq!(field(&cpuinfo, "microcode"), None);
         assert_eq!(
             os_release("NAME=x\nPRETTY_NAME=\"Debian 12\"\n").as_deref(),
             Some("Debian 12")
         );
-        assert!(has_sys_admin("000001ffffffffff"));
-        assert!(!has_sys_admin("0000000000000000"));
     }
 
     #[test]
@@ -225,5 +209,6 @@ mod tests {
         assert!(here.cpu.online >= 1);
         assert!(!here.cpu.allowed.is_empty());
         assert!(here.seccomp.mode.is_some());
+        assert!(here.memory_kib.is_some());
     }
 }

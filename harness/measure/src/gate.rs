@@ -6,28 +6,29 @@
 //! Both harnesses run the workloads of *this* binary, so that what differs is
 //! the tracer alone.
 
-use crate::isolated::{Binaries, FilterCost};
+use crate::binaries::Binaries;
 use crate::request::Request;
 use crate::runs::{Arm, Known, Runs};
 use crate::session::Session;
 use crate::subject::Subject;
+use crate::wire::FilterCost;
 use crate::{Error, order};
 use harness_record::{
-    Comparison, Environment, Metric, Plan, RecordDirectory, Rules, Sample, Side, Slot,
+    CONTROL, Comparison, Environment, Metric, Plan, RecordDirectory, Rules, Sample, Side, Slot,
 };
 use harness_stats::random::Rng;
 use harness_sys::signals::Termination;
 use harness_verdict::evidence::{self, Evidence};
+use harness_verdict::exact;
 use harness_verdict::observe::{self, Observations, Scope};
 use harness_verdict::procedure::{Found, Procedure};
-use harness_verdict::{UNTRACED, exact};
 use std::ops::Range;
 use std::path::PathBuf;
 
 /// What is compared, and how.
 #[derive(Debug, Clone)]
 pub struct GateRequest {
-    /// Workloads, modes and size. Mode `none` is added where it is missing.
+    /// Workloads, modes and size. The control is added where it is missing.
     pub request: Request,
     /// The harness that is compared with.
     pub base: PathBuf,
@@ -73,11 +74,7 @@ impl Gate {
     /// [`Error`]: what cannot be measured, and why.
     pub fn new(gate: GateRequest, termination: &Termination) -> Result<Self, Error> {
         let mut request = gate.request;
-        if let Some(modes) = &mut request.modes
-            && !modes.iter().any(|mode| mode == UNTRACED)
-        {
-            modes.insert(0, UNTRACED.to_owned());
-        }
+        request.add_control();
         Ok(Self {
             session: Session::new(request, termination)?,
             binaries: Binaries::Two {
@@ -123,7 +120,7 @@ impl Gate {
             .collect();
         // Twice as many as the last look has: those behind it are for a confirmation.
         let blocks = |subject: &Subject| {
-            order::two_sided(&subject.plan.name, &modes, UNTRACED, 0..2 * most, &mut rng)
+            order::two_sided(&subject.plan.name, &modes, CONTROL, 0..2 * most, &mut rng)
         };
         let planned: Vec<Vec<Slot>> = self.session.subjects.iter().map(blocks).collect();
         let counted = planned.iter().flatten().filter(|slot| slot.block < most);
@@ -159,7 +156,7 @@ impl Gate {
 
     /// What is asked of time and switches, in the order of the report.
     fn questions(&self, modes: &[&str]) -> Vec<Question> {
-        let traced = modes.iter().filter(|mode| **mode != UNTRACED);
+        let traced = modes.iter().filter(|mode| **mode != CONTROL);
         let subjects = 0..self.session.subjects.len();
         subjects
             .flat_map(|subject| {
@@ -204,7 +201,7 @@ impl Taking<'_> {
     fn all(&mut self, modes: &[&str]) -> Result<(), Error> {
         for subject in self.subjects {
             let sides = |mode: &str| match mode {
-                UNTRACED => vec![None],
+                CONTROL => vec![None],
                 _ => vec![Some(Side::Base), Some(Side::Head)],
             };
             let arms = modes.iter().flat_map(|&mode| {
@@ -285,7 +282,7 @@ impl Taking<'_> {
             };
             for block in first..first + count {
                 self.block(subject, block, |mode| {
-                    mode == UNTRACED || candidates.iter().any(|(_, candidate, _)| candidate == mode)
+                    mode == CONTROL || candidates.iter().any(|(_, candidate, _)| candidate == mode)
                 })?;
             }
             for (at, ..) in candidates {
@@ -317,6 +314,7 @@ impl Taking<'_> {
         let scope = Scope {
             workload: &plan.name,
             mode: &question.mode,
+            control: CONTROL,
             of: plan.time_measure(),
             blocks,
             max_steal: self.rules.max_steal,

@@ -23,7 +23,7 @@ pub(crate) fn run(
     let words = ["sh", "-c", command].map(OsStr::new);
     let mut launch = Launch::new(OsStr::new("/bin/sh"), words, std::env::vars_os())?;
     launch.inherit(2, 1);
-    let mut child = launch.spawn(Start::Untraced)?;
+    let mut child = launch.spawn(Start::UNTRACED)?;
     child.release();
     if let Some(signal) = interrupted(child.tid(), termination) {
         process::kill_descendants();

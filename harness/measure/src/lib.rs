@@ -8,8 +8,11 @@
 //! below the plan; `attach` watches a process that is running already.
 
 pub mod attach;
+mod binaries;
+mod choice;
 mod computing;
 pub mod environment;
+mod event_log;
 pub mod gate;
 mod guardian;
 mod hook;
@@ -25,14 +28,16 @@ mod runs;
 mod sampler;
 mod session;
 mod startup;
-mod stop_log;
 mod streams;
 mod subject;
 mod verify;
+mod wire;
 
+pub use choice::{Choice, choose_modes};
 pub use loop_timer::LoopTimer;
 pub use request::{Request, Target};
 pub use session::{Finished, Session};
+pub use wire::WORD;
 
 /// Why a measurement could not be taken, or not to its end.
 #[derive(Debug, thiserror::Error)]
@@ -73,16 +78,14 @@ pub enum Error {
         why: harness_mode::Unavailable,
     },
     /// Nothing would be attached to.
-    #[error(
-        "--attach compares a mode with none, and none alone attaches to nothing: use --modes ptrace, or leave --modes out"
-    )]
+    #[error("a mode is compared with none, and none alone attaches to nothing")]
     NothingAttached,
     /// A process cannot be attached to.
     #[error(transparent)]
     Attach(#[from] harness_tracer::attach::AttachError),
     /// The user's command did not print a counter.
     #[error(
-        "--rate-command `{command}`: {why}; it must print one number, which grows with what the process does, and end with 0"
+        "rate command `{command}`: {why}; it must print one number, which grows with what the process does, and end with 0"
     )]
     RateCommand {
         /// The command.
@@ -94,21 +97,22 @@ pub enum Error {
     #[error("{0}")]
     AttachFailed(String),
     /// There is a program of the user's, but its mode is not asked for.
-    #[error(
-        "--filter gives a program to mode seccomp-file, which is not among --modes: add it there, or leave --filter out"
-    )]
+    #[error("a program is given for mode seccomp-file, which is not among the modes")]
     FilterUnused,
+    /// A mode that the user brought is not asked for.
+    #[error("mode {0} was given but is not among the modes")]
+    ModeUnused(String),
     /// A size that nothing which is run has.
-    #[error(
-        "{0} is the size of a workload, and none that is asked for has it: leave it out, or name a workload ({takers}) with --workload",
-        takers = takers(.0)
-    )]
-    SizeUnused(&'static str),
+    #[error("{option} is the size of a workload ({}), and none that is asked for has it", takers(.option))]
+    SizeUnused {
+        /// The workloads' option.
+        option: &'static str,
+    },
     /// The mode of a program of the user's without one.
-    #[error("mode seccomp-file measures a program of your own: name its file with --filter FILE")]
+    #[error("mode seccomp-file measures a program of your own, and there is none")]
     NoFilter,
     /// The trace set is none.
-    #[error("--trace {text}: {source}")]
+    #[error("trace set '{text}': {source}")]
     TraceSet {
         /// As given.
         text: String,
@@ -127,14 +131,12 @@ pub enum Error {
     #[error(transparent)]
     Command(#[from] harness_sys::launcher::LaunchError),
     /// Pinning as asked for is impossible.
-    #[error(
-        "--pin {0} needs two CPUs and only one is allowed here; use --pin same-cpu or --pin none"
-    )]
+    #[error("pinning {0} needs two CPUs and only one is allowed here")]
     TooFewProcessors(&'static str),
     /// A hook failed.
-    #[error("the --{hook} command ended with {end}: {command}")]
+    #[error("the {hook} hook ended with {end}: {command}")]
     Hook {
-        /// Which hook.
+        /// Which hook, by its field of [`harness_record::Hooks`].
         hook: &'static str,
         /// How it ended.
         end: String,
@@ -171,6 +173,50 @@ pub enum Error {
     /// SIGINT, SIGTERM, SIGHUP or SIGQUIT arrived.
     #[error("stopped by signal {0}")]
     Interrupted(i32),
+}
+
+/// What an error is about, for whoever tells of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// What was asked for: it names what is not there, or contradicts itself. Nothing was run.
+    Usage,
+    /// A signal stopped the measurement.
+    Interrupted,
+    /// It failed.
+    Failure,
+}
+
+impl Error {
+    /// What it is about.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        match self {
+            Self::UnknownMode { .. }
+            | Self::UnknownWorkload { .. }
+            | Self::CannotAttach { .. }
+            | Self::NothingAttached
+            | Self::FilterUnused
+            | Self::ModeUnused(_)
+            | Self::SizeUnused { .. }
+            | Self::NoFilter
+            | Self::TraceSet { .. } => Kind::Usage,
+            Self::Interrupted(_) => Kind::Interrupted,
+            Self::ForeignProc(_)
+            | Self::Unavailable { .. }
+            | Self::Attach(_)
+            | Self::RateCommand { .. }
+            | Self::AttachFailed(_)
+            | Self::Filter { .. }
+            | Self::Command(_)
+            | Self::TooFewProcessors(_)
+            | Self::Hook { .. }
+            | Self::Sample { .. }
+            | Self::Isolated(_)
+            | Self::Io { .. }
+            | Self::Record(_)
+            | Self::Rules(_) => Kind::Failure,
+        }
+    }
 }
 
 fn hint(nearest: &[String]) -> String {

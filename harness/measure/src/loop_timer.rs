@@ -2,14 +2,15 @@
 //! Criterion do: samples are taken and verified as in a session, and recorded
 //! nowhere.
 
-use crate::isolated::{Pace, Spec, Variables};
+use crate::choice::choose_modes;
 use crate::request::{Request, Size, Target};
 use crate::runs::MOST_PADDING;
-use crate::session::choose_modes;
+use crate::session::plan_modes;
 use crate::startup::Startup;
 use crate::subject::Subject;
-use crate::{Error, sampler, verify};
-use harness_mode::Mode;
+use crate::verify::{self, Accepted};
+use crate::wire::{Pace, Spec, Variables};
+use crate::{Error, sampler};
 use harness_record::Hooks;
 use harness_stats::random::Rng;
 use harness_sys::signals::Termination;
@@ -20,7 +21,6 @@ use std::time::Duration;
 pub struct LoopTimer<'a> {
     harness: PathBuf,
     request: Request,
-    mode: String,
     startup: Option<Startup>,
     rng: Rng,
     termination: &'a Termination,
@@ -42,13 +42,12 @@ impl<'a> LoopTimer<'a> {
     ) -> Result<Self, Error> {
         let harness = harness.into();
         sampler::prepare()?;
-        let mode = mode.to_owned();
-        choose_modes(Some(std::slice::from_ref(&mode)), None)?;
+        let modes = choose_modes(&[mode.to_owned()], &[])?;
+        plan_modes(&modes)?;
         Ok(Self {
             request: Request {
                 targets: vec![Target::Workload(workload.to_owned())],
-                modes: Some(vec![mode.clone()]),
-                filter: None,
+                modes,
                 trace: None,
                 runs: 1,
                 warmup: 0,
@@ -58,11 +57,11 @@ impl<'a> LoopTimer<'a> {
                 hooks: Hooks::default(),
                 ignore_failure: false,
                 accept_variation: false,
+                allow_loss: false,
                 show_output: false,
                 show_progress: false,
                 size: Size::default(),
             },
-            mode,
             startup: Startup::measure(&harness, termination)?,
             harness,
             rng: Rng::new(0),
@@ -86,12 +85,21 @@ impl<'a> LoopTimer<'a> {
             self.startup.as_ref(),
             self.termination,
         )?;
-        let directory = tempfile::tempdir().map_err(|source| Error::Io {
+        let io = |source| Error::Io {
             operation: "cannot make a directory for the run".to_owned(),
             source,
-        })?;
+        };
+        let directory = tempfile::tempdir().map_err(io)?;
+        let mode = &*self.request.modes[0].mode;
+        let name = mode.about().name.clone().into_owned();
+        let scratch = if mode.writes_files() {
+            Some(tempfile::tempdir().map_err(io)?)
+        } else {
+            None
+        };
         let spec = Spec {
-            mode: self.mode.clone(),
+            mode: name.clone(),
+            parameter: mode.parameter(),
             trace: subject.plan.trace.clone(),
             program: subject.program.clone(),
             arguments: subject.arguments.clone(),
@@ -101,7 +109,9 @@ impl<'a> LoopTimer<'a> {
             executions: 1,
             times_itself: subject.plan.times_itself,
             show_output: false,
-            filter: None,
+            scratch: scratch
+                .as_ref()
+                .map(|directory| directory.path().to_owned()),
             describe_filter: false,
             variables: Variables::Fixed,
             pace: Pace::AtOnce,
@@ -110,11 +120,11 @@ impl<'a> LoopTimer<'a> {
         let done = sampler::run(&self.harness, &spec, self.termination)?;
         let failed = |reason| Error::Sample {
             workload: subject.plan.name.clone(),
-            mode: self.mode.clone(),
+            mode: name.clone(),
             reason,
         };
-        let traces_set = harness_mode::find(&self.mode, None).is_none_or(Mode::traces_set);
-        verify::check(&done, 1, &subject, traces_set, false, None).map_err(failed)?;
+        let traced = mode.traced(&subject.set);
+        verify::check(&done, 1, &subject, &traced, Accepted::default(), None).map_err(failed)?;
         let time = done.loop_ns.map(Duration::from_nanos);
         time.ok_or_else(|| failed("it does not time its loop".to_owned()))
     }

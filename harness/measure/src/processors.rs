@@ -236,7 +236,7 @@ mod tests {
         assert_eq!(same(&[3]), Some((3, 3, Relation::SameCpu)));
         assert_eq!(chosen(Pin::None, &[0, 1], &topology), None);
         let error = choose(Pin::Split, &[3], &topology).unwrap_err().to_string();
-        assert!(error.contains("--pin same-cpu"), "{error}");
+        assert!(error.contains("split needs two CPUs"), "{error}");
     }
 
     #[test]

@@ -1,8 +1,10 @@
 //! What somebody asks to be measured.
 
-use harness_mode::SeccompFile;
-use harness_record::{Hooks, Pin};
+use crate::choice::Choice;
+use harness_mode::Mode;
+use harness_record::{Hooks, Pin, Role};
 use std::ffi::OsString;
+use std::sync::Arc;
 
 /// What to measure, and how.
 #[derive(Debug, Clone)]
@@ -13,10 +15,8 @@ use std::ffi::OsString;
 pub struct Request {
     /// What is run.
     pub targets: Vec<Target>,
-    /// Names of modes; `None` is every mode that can run here.
-    pub modes: Option<Vec<String>>,
-    /// A program of the user's, as a further mode.
-    pub filter: Option<SeccompFile>,
+    /// The modes, in the order in which they are reported.
+    pub modes: Vec<Choice>,
     /// Trace set; `None` is the workload's own.
     pub trace: Option<String>,
     /// Counted runs of each workload under each mode; at least 1.
@@ -36,12 +36,32 @@ pub struct Request {
     pub ignore_failure: bool,
     /// Whether a command may make other traced events under one mode than under another.
     pub accept_variation: bool,
+    /// Whether a sample counts whose mode lost events.
+    pub allow_loss: bool,
     /// Whether what the programs write goes to the harness's own streams.
     pub show_output: bool,
     /// Whether a progress bar is drawn, if standard error is a terminal.
     pub show_progress: bool,
     /// Size of the workloads.
     pub size: Size,
+}
+
+impl Request {
+    /// The mode of that name.
+    pub(crate) fn mode(&self, name: &str) -> Option<&dyn Mode> {
+        let mut modes = self.modes.iter().map(|choice| &*choice.mode);
+        modes.find(|mode| mode.about().name == name)
+    }
+
+    /// Adds the control where it is missing.
+    pub(crate) fn add_control(&mut self) {
+        let mut modes = self.modes.iter().map(|choice| choice.mode.about());
+        if !modes.any(|about| about.role == Role::Control) {
+            let mode = Arc::clone(harness_mode::control());
+            let required = true;
+            self.modes.insert(0, Choice { mode, required });
+        }
+    }
 }
 
 /// Size of the workloads; `None` is each workload's own.

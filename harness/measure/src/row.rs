@@ -1,6 +1,6 @@
 //! The row of a sample: what its process said, and what that does not say.
 
-use crate::isolated::{Done, Stops};
+use crate::wire::Done;
 use harness_record::{Sample, SampleStatus, Slot};
 
 /// What a run was made with that its outcome does not say.
@@ -26,9 +26,8 @@ pub(crate) fn row(
     has_tracer: bool,
     error: Option<String>,
 ) -> Sample {
-    let stops = done.stops.as_ref();
     // The process of a sample has an account of its own also where it traces nobody.
-    let tracer = has_tracer.then_some(done.tracer);
+    let tracer = (has_tracer && !done.tracer_unknown).then_some(done.tracer);
     Sample {
         index,
         workload: slot.workload.clone(),
@@ -54,16 +53,7 @@ pub(crate) fn row(
         tracee_involuntary: done.tracees.involuntary,
         tracer_voluntary: tracer.map(|account| account.voluntary),
         tracer_involuntary: tracer.map(|account| account.involuntary),
-        stops_total: stops.map(Stops::total),
-        stops_syscall_enter: stops.map(|stops| stops.syscall_enter),
-        stops_syscall_exit: stops.map(|stops| stops.syscall_exit),
-        stops_seccomp: stops.map(|stops| stops.seccomp),
-        stops_event: stops.map(|stops| stops.event),
-        stops_signal: stops.map(|stops| stops.signal),
-        stops_group: stops.map(|stops| stops.group),
-        syscalls: done.syscalls,
-        traced_events: done.traced_events,
-        tracees: done.tracees_seen,
+        counts: done.counts.clone(),
         max_rss_kib: max_rss_kib(done),
         env_padding_bytes: context.padding,
         steal_ns: context.steal_ns,
@@ -84,7 +74,7 @@ fn max_rss_kib(done: &Done) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::isolated::Account;
+    use crate::wire::Account;
 
     fn slot() -> Slot {
         Slot {

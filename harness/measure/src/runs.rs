@@ -1,16 +1,17 @@
 //! Takes the samples of a plan, one after the other.
 
-use crate::isolated::{Binaries, Done, FilterCost, Pace, Spec, Variables};
+use crate::binaries::Binaries;
+use crate::event_log::SampleLog;
 use crate::order;
 use crate::pressure::{Others, Pressure};
 use crate::progress::Progress;
 use crate::request::Request;
 use crate::row::{Context, row};
-use crate::stop_log::SampleLog;
 use crate::subject::Subject;
-use crate::verify::{self, Reference};
+use crate::verify::{self, Accepted, Reference};
+use crate::wire::{Done, FilterCost, Pace, Spec, Variables};
 use crate::{Error, hook, sampler};
-use harness_mode::Mode;
+use harness_mode::{Mode, Role, Traced};
 use harness_record::{
     Load, LoggedRun, MOST_OTHERS, Plan, Sample, SampleWriter, Side, Slot, StopLog, counted,
 };
@@ -50,6 +51,8 @@ pub(crate) struct Runs<'a> {
     load: Load,
     escaped: BTreeMap<String, u64>,
     no_new_privs: bool,
+    /// What the modes had to say of their runs.
+    remarks: BTreeSet<String>,
     not_alternating: bool,
     log: Option<StopLog>,
     warm_ups: u64,
@@ -116,6 +119,7 @@ impl<'a> Runs<'a> {
             load: Load::default(),
             escaped: BTreeMap::new(),
             no_new_privs: false,
+            remarks: BTreeSet::new(),
             not_alternating: false,
             log: None,
             warm_ups: 0,
@@ -179,7 +183,7 @@ impl<'a> Runs<'a> {
             self.progress.remark(None);
         }
         // The first run sets how all must end, which the untraced one should.
-        arms.sort_by_key(|arm| arm.mode != "none");
+        arms.sort_by_key(|arm| self.role(arm) != Role::Control);
         for _ in 0..rounds {
             for arm in &arms {
                 let (done, _) = self.take(subject, arm, 1, WARMING_UP)?;
@@ -240,8 +244,7 @@ impl<'a> Runs<'a> {
                 // Where a signal to all processes at once ended it, nothing failed.
                 self.interrupted()?;
             }
-            let filter = self.request.filter.as_ref();
-            let has_tracer = harness_mode::find(&arm.mode, filter).is_none_or(Mode::has_tracer);
+            let has_tracer = self.role(arm) == Role::Tracer;
             let index = self.samples.len() as u64;
             let sample = row(index, slot, &done, &context, has_tracer, verdict.err());
             self.writer.append(&sample)?;
@@ -251,6 +254,11 @@ impl<'a> Runs<'a> {
             self.conclude(subject, arm, failure)?;
         }
         Ok(())
+    }
+
+    fn role(&self, arm: &Arm) -> Role {
+        let mode = self.request.mode(&arm.mode);
+        mode.map_or(Role::Tracer, |mode| mode.about().role)
     }
 
     /// Says on the bar what disturbs, as soon as it can be told.
@@ -308,7 +316,7 @@ impl<'a> Runs<'a> {
             self.progress.start(&subject.plan.name, &arm.mode, what);
             let (spec, directory) = self.spec(subject, arm, executions, what)?;
             tracing::debug!(?spec, "executing");
-            directories.push(directory);
+            directories.extend(directory);
             specs.push((
                 self.binaries.of(arm.side),
                 Spec {
@@ -359,14 +367,14 @@ impl<'a> Runs<'a> {
         Ok(taken.collect())
     }
 
-    /// What an arm is to do, and the directory it does it in.
+    /// What an arm is to do, and the directories it does it in.
     fn spec(
         &mut self,
         subject: &Subject,
         arm: &Arm,
         executions: u32,
         what: &str,
-    ) -> Result<(Spec, Option<TempDir>), Error> {
+    ) -> Result<(Spec, Vec<TempDir>), Error> {
         let io = |source| Error::Io {
             operation: "cannot make a directory for the run".to_owned(),
             source,
@@ -390,21 +398,26 @@ impl<'a> Runs<'a> {
             },
         });
         self.warm_ups += u64::from(what == WARMING_UP);
-        let filter = self.request.filter.as_ref();
+        let mode = self.request.mode(&arm.mode);
+        let scratch = if mode.is_some_and(Mode::writes_files) {
+            Some(tempfile::tempdir().map_err(io)?)
+        } else {
+            None
+        };
+        let path = |directory: Option<&TempDir>| directory.map(|at| at.path().to_owned());
         let spec = Spec {
             mode: arm.mode.clone(),
+            parameter: mode.and_then(Mode::parameter),
             trace: subject.plan.trace.clone(),
             program: subject.program.clone(),
             arguments: subject.arguments.clone(),
-            directory: directory
-                .as_ref()
-                .map(|directory| directory.path().to_owned()),
+            directory: path(directory.as_ref()),
             environment_padding: u32::try_from(self.rng.below(MOST_PADDING)).unwrap_or(0),
             processors: subject.plan.placement.into(),
             executions,
             times_itself: subject.plan.times_itself,
             show_output: self.request.show_output,
-            filter: filter.map(|file| file.program().to_bytes()),
+            scratch: path(scratch.as_ref()),
             describe_filter: self.binaries.are_two() && what == WARMING_UP,
             variables: if subject.own {
                 Variables::Fixed
@@ -414,7 +427,7 @@ impl<'a> Runs<'a> {
             pace: Pace::AtOnce,
             log,
         };
-        Ok((spec, directory))
+        Ok((spec, [directory, scratch].into_iter().flatten().collect()))
     }
 
     /// Says what was done, and keeps what a reader must know of it.
@@ -430,6 +443,9 @@ impl<'a> Runs<'a> {
             *self.escaped.entry(mode.to_owned()).or_default() += done.escaped;
         }
         self.no_new_privs |= done.no_new_privs;
+        let remarks = done.remarks.iter();
+        self.remarks
+            .extend(remarks.map(|remark| format!("{mode}: {remark}")));
     }
 
     /// Verifies a run; the first one that is in order sets how all must end.
@@ -441,15 +457,18 @@ impl<'a> Runs<'a> {
         done: &Done,
         reference: &mut Option<Reference>,
     ) -> Result<(), String> {
-        let ignore_failure = self.request.ignore_failure;
-        let traces_set = harness_mode::find(&arm.mode, self.request.filter.as_ref())
-            .is_none_or(Mode::traces_set);
+        let mode = self.request.mode(&arm.mode);
+        let traced = mode.map_or(Traced::OwnRule, |mode| mode.traced(&subject.set));
+        let accepted = Accepted {
+            failure: self.request.ignore_failure,
+            loss: self.request.allow_loss,
+        };
         verify::check(
             done,
             executions,
             subject,
-            traces_set,
-            ignore_failure,
+            &traced,
+            accepted,
             reference.as_ref(),
         )?;
         reference.get_or_insert_with(|| Reference {
@@ -505,6 +524,7 @@ impl<'a> Runs<'a> {
                     .to_owned(),
             );
         }
+        observations.extend(self.remarks.iter().cloned());
         if self.not_alternating {
             observations.push(
                 "one of the two harnesses is too old to alternate with the other: samples were taken one after the \

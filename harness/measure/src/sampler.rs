@@ -2,7 +2,7 @@
 //! executions, waited for.
 
 use crate::Error;
-use crate::isolated::{Done, ON_REQUEST, Outcome, Spec, WORD};
+use crate::wire::{Done, ON_REQUEST, Outcome, Spec, WORD};
 use harness_sys::signals::Termination;
 use harness_sys::{files, pid_namespace, process};
 use std::io::{Read, Write};

@@ -1,19 +1,20 @@
 //! Plans a measurement: checks everything that can be checked before the first run.
 
-use crate::isolated::{self, Binaries};
+use crate::binaries::{Binaries, own_binary};
+use crate::choice::Choice;
 use crate::request::Request;
 use crate::runs::Runs;
 use crate::startup::Startup;
 use crate::subject::{Subject, check_size};
-use crate::{Error, environment, nearest, order, processors, sampler};
-use harness_mode::{Mode, SeccompFile, Unavailable};
+use crate::{Error, environment, order, processors, sampler};
+use harness_mode::{Facts, Mode, Role, Traced, Unavailable};
 use harness_record::{
     Environment, FilterSummary, ModePlan, Pin, Plan, RecordDirectory, Relation, Sample, StopLog,
     counted,
 };
 use harness_stats::random::Rng;
 use harness_sys::signals::Termination;
-use harness_syscalls::{Arch, Table, TraceSet};
+use harness_syscalls::Arch;
 use std::collections::BTreeSet;
 
 /// A measurement that can be taken: everything that can be checked before the
@@ -45,9 +46,9 @@ impl Session {
     /// [`Error`]: what cannot be measured, and why.
     pub fn new(request: Request, termination: &Termination) -> Result<Self, Error> {
         sampler::prepare()?;
-        let modes = choose_modes(request.modes.as_deref(), request.filter.as_ref())?;
+        let mut modes = plan_modes(&request.modes)?;
         check_size(&request)?;
-        let own = isolated::own_binary()?;
+        let own = own_binary()?;
         let startup = if request.targets.iter().any(Subject::has_statement) {
             Startup::measure(&own, termination)?
         } else {
@@ -58,6 +59,9 @@ impl Session {
             .iter()
             .map(|target| Subject::new(target, &request, &own, startup.as_ref(), termination));
         let subjects: Vec<Subject> = subjects.collect::<Result<_, _>>()?;
+        for (plan, choice) in modes.iter_mut().zip(&request.modes) {
+            plan.traces_set = traces_sets(&*choice.mode, &subjects);
+        }
         let mut rng = Rng::new(request.seed);
         let available: Vec<&str> = modes
             .iter()
@@ -73,8 +77,11 @@ impl Session {
                 &mut rng,
             ));
         }
-        let filters = filters(&subjects, &available, request.filter.as_ref())?;
-        let mut warnings = warnings(&subjects, &available, processors::allowed()?.len());
+        let filters = filters(&subjects, &available, &request)?;
+        let any_tracer = modes
+            .iter()
+            .any(|mode| mode.available && mode.role() == Role::Tracer);
+        let mut warnings = warnings(&subjects, any_tracer, processors::allowed()?.len());
         warnings.extend(absent_calls(&subjects));
         let plan = Plan {
             seed: request.seed,
@@ -162,47 +169,41 @@ impl Session {
     }
 }
 
-/// The modes asked for, or all; one asked for by name must be able to run.
-pub(crate) fn choose_modes(
-    names: Option<&[String]>,
-    file: Option<&SeccompFile>,
-) -> Result<Vec<ModePlan>, Error> {
-    let Some(names) = names else {
-        return Ok(harness_mode::modes(file)
-            .map(|mode| mode_plan(mode, mode.check()))
-            .collect());
-    };
-    match (
-        file.is_some(),
-        names.iter().any(|name| name == SeccompFile::NAME),
-    ) {
-        (true, false) => return Err(Error::FilterUnused),
-        (false, true) => return Err(Error::NoFilter),
-        _ => {}
-    }
-    let mut modes: Vec<ModePlan> = Vec::new();
-    for name in names {
-        let mode = harness_mode::find(name, file).ok_or_else(|| Error::UnknownMode {
-            name: name.clone(),
-            nearest: nearest(name, harness_mode::modes(file).map(Mode::name)),
-        })?;
-        mode.check().map_err(|why| Error::Unavailable {
-            mode: name.clone(),
+/// What the plan says of the modes; one asked for by name must be able to run.
+pub(crate) fn plan_modes(choices: &[Choice]) -> Result<Vec<ModePlan>, Error> {
+    let plan = |choice: &Choice| match choice.mode.check() {
+        Err(why) if choice.required => Err(Error::Unavailable {
+            mode: choice.mode.about().name.clone().into_owned(),
             why,
-        })?;
-        if !modes.iter().any(|known| known.name == *name) {
-            modes.push(mode_plan(mode, Ok(())));
-        }
-    }
-    Ok(modes)
+        }),
+        checked => Ok(mode_plan(&*choice.mode, checked)),
+    };
+    choices.iter().map(plan).collect()
 }
 
-fn mode_plan(mode: &dyn Mode, check: Result<(), Unavailable>) -> ModePlan {
+/// Whether what a mode traces is what each subject's trace set asks for.
+fn traces_sets(mode: &dyn Mode, subjects: &[Subject]) -> bool {
+    subjects
+        .iter()
+        .all(|subject| match mode.traced(&subject.set) {
+            Traced::Nothing => true,
+            Traced::Set(set) => set == subject.set,
+            Traced::OwnRule => false,
+        })
+}
+
+/// What a plan says of a mode that was checked.
+pub(crate) fn mode_plan(mode: &dyn Mode, checked: Result<Facts, Unavailable>) -> ModePlan {
+    let about = mode.about();
     ModePlan {
-        name: mode.name().to_owned(),
-        available: check.is_ok(),
-        unavailable_reason: check.err().map(|why| why.to_string()),
-        traces_set: mode.traces_set(),
+        name: about.name.clone().into_owned(),
+        available: checked.is_ok(),
+        unavailable_reason: checked.as_ref().err().map(ToString::to_string),
+        traces_set: true,
+        role: Some(about.role),
+        colour: Some(about.colour),
+        capabilities: Some(about.capabilities),
+        facts: checked.unwrap_or_default(),
     }
 }
 
@@ -210,29 +211,22 @@ fn mode_plan(mode: &dyn Mode, check: Result<(), Unavailable>) -> ModePlan {
 fn filters(
     subjects: &[Subject],
     modes: &[&str],
-    file: Option<&SeccompFile>,
+    request: &Request,
 ) -> Result<Vec<harness_record::FilterPlan>, Error> {
     let mut filters = Vec::new();
     for subject in subjects {
-        let text = &subject.plan.trace;
-        let set = TraceSet::parse(text, Table::current());
-        let set = set.map_err(|source| Error::TraceSet {
-            text: text.clone(),
-            source,
-        })?;
-        for mode in modes
-            .iter()
-            .filter_map(|name| harness_mode::find(name, file))
-        {
-            let filter = mode.filter(&set).map_err(|source| Error::Filter {
-                mode: mode.name().to_owned(),
+        let set = &subject.set;
+        for mode in modes.iter().filter_map(|name| request.mode(name)) {
+            let name = &mode.about().name;
+            let filter = mode.filter(set).map_err(|source| Error::Filter {
+                mode: name.clone().into_owned(),
                 source,
             })?;
             if let Some(filter) = filter {
                 let cacheable = filter.cacheable();
                 filters.push(harness_record::FilterPlan {
                     workload: subject.plan.name.clone(),
-                    mode: mode.name().to_owned(),
+                    mode: name.clone().into_owned(),
                     filter: FilterSummary {
                         compiler: filter.origin.to_owned(),
                         instructions: u32::try_from(filter.program.len()).unwrap_or(u32::MAX),
@@ -249,18 +243,13 @@ fn filters(
 
 /// What the trace sets name that this machine does not have, once a set.
 fn absent_calls(subjects: &[Subject]) -> BTreeSet<String> {
-    let sets = subjects
+    let absent = subjects
         .iter()
-        .filter_map(|subject| TraceSet::parse(&subject.plan.trace, Table::current()).ok());
-    sets.filter_map(|set| set.absent_from(Arch::NATIVE))
-        .collect()
+        .filter_map(|subject| subject.set.absent_from(Arch::NATIVE));
+    absent.collect()
 }
 
-fn warnings(subjects: &[Subject], modes: &[&str], processors: usize) -> Vec<String> {
-    // What is not in the registry is a filter of the user's, with a tracer.
-    let traced = modes
-        .iter()
-        .any(|mode| harness_mode::find(mode, None).is_none_or(Mode::has_tracer));
+fn warnings(subjects: &[Subject], traced: bool, processors: usize) -> Vec<String> {
     let names = |wanted: &dyn Fn(&Subject) -> bool| {
         let names = subjects.iter().filter(|subject| wanted(subject));
         let names: Vec<&str> = names.map(|subject| subject.plan.name.as_str()).collect();
@@ -286,17 +275,4 @@ fn warnings(subjects: &[Subject], modes: &[&str], processors: usize) -> Vec<Stri
         )
     });
     apart.into_iter().chain(siblings).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn unknown_modes_are_refused_with_the_nearest() {
-        let error = choose_modes(Some(&["seccomp-liner".to_owned()]), None)
-            .unwrap_err()
-            .to_string();
-        assert!(error.contains("did you mean seccomp-linear"), "{error}");
-    }
 }

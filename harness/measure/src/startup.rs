@@ -8,9 +8,9 @@
 //! the workload that reads the clock is traced once, and what it makes more is the second.
 
 use crate::Error;
-use crate::isolated::Spec;
 use crate::sampler;
-use crate::subject;
+use crate::wire::Spec;
+use harness_mode::Mode;
 use harness_sys::signals::Termination;
 use harness_workloads::Statement;
 use std::collections::BTreeMap;
@@ -29,18 +29,19 @@ pub(crate) struct Startup {
 }
 
 impl Startup {
-    /// Traces both workloads of the binary `harness`; `None` where mode `ptrace`
-    /// cannot run.
+    /// Traces both workloads of the binary `harness`; `None` where no mode that counts every call
+    /// can run.
     pub(crate) fn measure(
         harness: &Path,
         termination: &Termination,
     ) -> Result<Option<Self>, Error> {
-        let countable = harness_mode::find("ptrace", None).is_some_and(|mode| mode.check().is_ok());
-        if !countable {
+        let mut modes = harness_mode::registry().iter();
+        let counting = modes.find(|mode| mode.about().counts_every_call && mode.check().is_ok());
+        let Some(mode) = counting else {
             return Ok(None);
-        }
-        let image = calls_of("noop", harness, termination)?;
-        let clock = calls_of("clock", harness, termination)?;
+        };
+        let image = calls_of("noop", &**mode, harness, termination)?;
+        let clock = calls_of("clock", &**mode, harness, termination)?;
         Self::of(image, clock).map(Some)
     }
 
@@ -94,9 +95,14 @@ impl Startup {
 }
 
 /// The calls of a workload that takes no option, in one execution.
-fn calls_of(workload: &str, harness: &Path, termination: &Termination) -> Result<Calls, Error> {
-    let words = subject::own_words(workload, Vec::new());
-    let spec = Spec::beforehand("ptrace", "all", harness, words);
+fn calls_of(
+    workload: &str,
+    mode: &dyn Mode,
+    harness: &Path,
+    termination: &Termination,
+) -> Result<Calls, Error> {
+    let words = harness_workloads::words(workload, Vec::new());
+    let spec = Spec::beforehand(mode, "all", harness, words);
     let done = sampler::run(harness, &spec, termination)?;
     match done.exit_code {
         Some(0) => Ok(done.calls),

@@ -1,8 +1,8 @@
 //! What is executed: a workload of the harness's own, or a command.
 
-use crate::isolated::REPORT_FD;
 use crate::request::{Request, Target};
 use crate::startup::{Calls, Startup};
+use crate::wire::REPORT_FD;
 use crate::{Error, computing, nearest, processors};
 use harness_record::{Pin, WorkloadPlan};
 use harness_sys::launcher::Launch;
@@ -15,6 +15,8 @@ use std::path::Path;
 /// Something to execute, with what is expected of it.
 pub(crate) struct Subject {
     pub(crate) plan: WorkloadPlan,
+    /// The trace set that the plan names.
+    pub(crate) set: TraceSet,
     pub(crate) program: OsString,
     pub(crate) arguments: Vec<OsString>,
     /// Whether it is one of the harness's own, which works in a fresh directory.
@@ -57,19 +59,10 @@ pub(crate) fn check_size(request: &Request) -> Result<(), Error> {
     }
     for (option, _) in given.iter().filter(|(_, is_given)| *is_given) {
         if !taken.contains(option) {
-            return Err(Error::SizeUnused(option));
+            return Err(Error::SizeUnused { option });
         }
     }
     Ok(())
-}
-
-/// The words that turn the harness's binary into a workload.
-pub(crate) fn own_words(name: &str, options: Vec<String>) -> Vec<OsString> {
-    let words = ["harness", harness_workloads::HIDDEN_WORD, name].map(OsString::from);
-    words
-        .into_iter()
-        .chain(options.into_iter().map(OsString::from))
-        .collect()
 }
 
 impl Subject {
@@ -123,7 +116,7 @@ impl Subject {
         if workload.times_itself() {
             options.extend(["--report-fd".to_owned(), REPORT_FD.to_string()]);
         }
-        let arguments = own_words(workload.name(), options);
+        let arguments = harness_workloads::words(workload.name(), options);
         let (trace, set) = trace_set(request, workload.default_trace())?;
         let single_process = workload.processes() == Processes::Single;
         let calls = startup.map(|startup| startup.all_calls(&statement));
@@ -156,6 +149,7 @@ impl Subject {
         };
         Ok(Self {
             plan,
+            set,
             program: harness.into(),
             arguments,
             own: true,
@@ -166,7 +160,7 @@ impl Subject {
         let program = words.first().cloned().unwrap_or_default();
         let arguments = words.iter().map(OsString::as_os_str);
         let launch = Launch::new(&program, arguments, std::env::vars_os())?;
-        let (trace, _) = trace_set(request, "connect")?;
+        let (trace, set) = trace_set(request, "connect")?;
         harness_tracer::trial::executes(&launch)?;
         let pin = request.pin.unwrap_or(Pin::None);
         let placement = processors::place_here(pin)?;
@@ -188,6 +182,7 @@ impl Subject {
         };
         Ok(Self {
             plan,
+            set,
             program,
             arguments: words.to_vec(),
             own: false,
@@ -223,7 +218,7 @@ fn loop_syscalls(
 }
 
 /// How many of `calls` are in the set.
-fn traced(calls: &Calls, set: &TraceSet) -> u64 {
+pub(crate) fn traced(calls: &Calls, set: &TraceSet) -> u64 {
     let table = Table::current();
     let in_set = |name: &str| {
         table

@@ -1,8 +1,9 @@
 //! Whether a sample did what it must, before it counts.
 
-use crate::isolated::Done;
 use crate::subject::Subject;
-use harness_record::counted;
+use crate::wire::Done;
+use harness_mode::Traced;
+use harness_record::{Counter, counted};
 use std::collections::BTreeMap;
 
 /// How the program must end: as in the first run.
@@ -13,8 +14,9 @@ pub(crate) struct Reference {
     pub(crate) signal: Option<i32>,
 }
 
-/// Checks one sample against the workload's statement and the first run's end;
-/// its traced events only where they are those of the trace set.
+/// Checks one sample against the workload's statement and the first run's end; its traced events
+/// against those of the set that the mode traces, and not where it has a rule of its own. Lost
+/// events are none that could be counted.
 ///
 /// # Errors
 /// What it did instead, in a line.
@@ -22,8 +24,8 @@ pub(crate) fn check(
     done: &Done,
     executions: u32,
     subject: &Subject,
-    traces_set: bool,
-    ignore_failure: bool,
+    traced: &Traced,
+    accepted: Accepted,
     reference: Option<&Reference>,
 ) -> Result<(), String> {
     let end = end(done.exit_code, done.signal);
@@ -37,7 +39,7 @@ pub(crate) fn check(
             quoted(&done.stderr)
         ));
     }
-    if done.exit_code != Some(0) && !ignore_failure {
+    if done.exit_code != Some(0) && !accepted.failure {
         return Err(format!(
             "it {end}; use --ignore-failure if that is as it should be{}",
             quoted(&done.stderr)
@@ -49,32 +51,59 @@ pub(crate) fn check(
     }
     let all_calls = plan.stated_calls.as_ref().map(|calls| calls.values().sum());
     let checks = [
-        (
-            "traced event",
-            done.traced_events.filter(|_| traces_set),
-            plan.stated_traced_events,
-        ),
-        ("system call", done.syscalls, all_calls),
-        ("task", done.tracees_seen, plan.stated_tasks),
+        (Counter::TracedEvents, stated_events(subject, traced)),
+        (Counter::Syscalls, all_calls),
+        (Counter::Tracees, plan.stated_tasks),
     ];
-    for (what, seen, stated) in checks {
+    let lost = done.counts.get(Counter::LostEvents).unwrap_or(0);
+    if lost > 0 && !accepted.loss {
+        return Err(format!(
+            "its mode lost {}, so what it counted is not all there was; make its buffers larger, or use --allow-loss",
+            counted(lost, "event")
+        ));
+    }
+    for (counter, stated) in checks {
+        let seen = done.counts.get(counter);
         let stated = stated.map(|stated: u64| stated * u64::from(executions));
         if let (Some(seen), Some(stated)) = (seen, stated)
-            && seen != stated
+            && !(seen..=seen.saturating_add(lost)).contains(&stated)
         {
             return Err(format!(
                 "saw {}; the workload states {stated}",
-                counted(seen, what)
+                counted(seen, counter.info().noun)
             ));
         }
     }
-    let stated = plan.stated_calls.as_ref().filter(|_| traces_set);
+    // Which calls were lost nobody knows.
+    let compared = *traced != Traced::OwnRule && lost == 0;
+    let stated = plan.stated_calls.as_ref().filter(|_| compared);
     match stated.and_then(|calls| unlike(done, calls, executions)) {
         Some((name, seen, stated)) => Err(format!(
             "saw {} of {name}; the workload states {stated}",
             counted(seen, "call")
         )),
         None => Ok(()),
+    }
+}
+
+/// What is accepted that would fail a sample otherwise.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Accepted {
+    /// A program that ends otherwise than with 0.
+    pub(crate) failure: bool,
+    /// A mode that lost events.
+    pub(crate) loss: bool,
+}
+
+/// The traced events of one execution, where statement and mode determine them.
+fn stated_events(subject: &Subject, traced: &Traced) -> Option<u64> {
+    match traced {
+        Traced::Nothing | Traced::OwnRule => None,
+        Traced::Set(set) if *set == subject.set => subject.plan.stated_traced_events,
+        Traced::Set(set) => {
+            let calls = subject.plan.stated_calls.as_ref()?;
+            Some(crate::subject::traced(calls, set))
+        }
     }
 }
 
@@ -107,7 +136,16 @@ fn quoted(stderr: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use harness_record::{Pin, WorkloadPlan};
+    use harness_record::{Counts, Pin, WorkloadPlan};
+    use harness_syscalls::{Table, TraceSet};
+
+    fn set(text: &str) -> TraceSet {
+        TraceSet::parse(text, Table::current()).expect("a trace set")
+    }
+
+    fn asked() -> Traced {
+        Traced::Set(set("getppid"))
+    }
 
     fn subject() -> Subject {
         let plan = WorkloadPlan {
@@ -128,10 +166,18 @@ mod tests {
         };
         Subject {
             plan,
+            set: set("getppid"),
             program: "w".into(),
             arguments: vec![],
             own: true,
         }
+    }
+
+    fn counts(traced_events: u64, syscalls: u64, tasks: u64) -> Counts {
+        Counts::default()
+            .with(Counter::TracedEvents, traced_events)
+            .with(Counter::Syscalls, syscalls)
+            .with(Counter::Tracees, tasks)
     }
 
     fn good() -> Done {
@@ -139,10 +185,8 @@ mod tests {
             executions: 2,
             exit_code: Some(0),
             loop_ns: Some(5),
-            traced_events: Some(20),
+            counts: counts(20, 22, 2),
             calls: [("getppid".to_owned(), 20)].into(),
-            syscalls: Some(22),
-            tracees_seen: Some(2),
             ..Done::default()
         }
     }
@@ -154,12 +198,15 @@ mod tests {
             exit_code: Some(0),
             signal: None,
         };
-        let check = |done: &Done| check(done, 2, &subject(), true, false, Some(&zero));
+        let check = |done: &Done| {
+            let accepted = Accepted::default();
+            check(done, 2, &subject(), &asked(), accepted, Some(&zero))
+        };
         assert_eq!(check(&good()), Ok(()));
         let cases = [
             (
                 Done {
-                    traced_events: Some(19),
+                    counts: counts(19, 22, 2),
                     ..good()
                 },
                 "19 traced events",
@@ -173,14 +220,14 @@ mod tests {
             ),
             (
                 Done {
-                    syscalls: Some(23),
+                    counts: counts(20, 23, 2),
                     ..good()
                 },
                 "23 system calls",
             ),
             (
                 Done {
-                    tracees_seen: Some(3),
+                    counts: counts(20, 22, 3),
                     ..good()
                 },
                 "3 tasks",
@@ -218,15 +265,19 @@ mod tests {
     #[test]
     fn traced_events_of_another_rule_are_not_compared() {
         let own = Done {
-            traced_events: Some(19),
+            counts: counts(19, 22, 2),
             ..good()
         };
-        assert_eq!(check(&own, 2, &subject(), false, false, None), Ok(()));
+        let check = |done: &Done| {
+            let rule = &Traced::OwnRule;
+            check(done, 2, &subject(), rule, Accepted::default(), None)
+        };
+        assert_eq!(check(&own), Ok(()));
         let others = Done {
-            tracees_seen: Some(3),
+            counts: counts(19, 22, 3),
             ..own
         };
-        assert!(check(&others, 2, &subject(), false, false, None).is_err());
+        assert!(check(&others).is_err());
     }
 
     #[test]
@@ -240,9 +291,53 @@ mod tests {
             exit_code: Some(3),
             signal: None,
         };
-        assert!(check(&failed, 2, &subject(), true, false, None).is_err());
-        assert!(check(&failed, 2, &subject(), true, true, None).is_ok());
-        assert!(check(&failed, 2, &subject(), true, true, Some(&three)).is_ok());
-        assert!(check(&good(), 2, &subject(), true, true, Some(&three)).is_err());
+        let check = |done: &Done, failure, reference: Option<&Reference>| {
+            let accepted = Accepted {
+                failure,
+                ..Accepted::default()
+            };
+            check(done, 2, &subject(), &asked(), accepted, reference)
+        };
+        assert!(check(&failed, false, None).is_err());
+        assert!(check(&failed, true, None).is_ok());
+        assert!(check(&failed, true, Some(&three)).is_ok());
+        assert!(check(&good(), true, Some(&three)).is_err());
+    }
+
+    /// strace traces execve whatever it is asked for, for one.
+    #[test]
+    fn a_mode_is_held_to_the_set_that_it_traces() {
+        let larger = Traced::Set(set("getppid,execve"));
+        let done = Done {
+            counts: counts(22, 22, 2),
+            calls: [("getppid".to_owned(), 20), ("execve".to_owned(), 2)].into(),
+            ..good()
+        };
+        let check = |done: &Done, traced: &Traced| {
+            check(done, 2, &subject(), traced, Accepted::default(), None)
+        };
+        assert_eq!(check(&done, &larger), Ok(()));
+        assert!(check(&done, &asked()).is_err());
+        assert!(check(&good(), &larger).is_err());
+    }
+
+    #[test]
+    fn lost_events_fail_a_sample_unless_they_are_allowed() {
+        let check = |lost, loss| {
+            let done = Done {
+                counts: counts(19, 21, 2).with(Counter::LostEvents, lost),
+                calls: [("getppid".to_owned(), 19)].into(),
+                ..good()
+            };
+            let accepted = Accepted {
+                loss,
+                ..Accepted::default()
+            };
+            check(&done, 2, &subject(), &asked(), accepted, None)
+        };
+        assert!(check(1, false).unwrap_err().contains("lost 1 event"));
+        assert_eq!(check(1, true), Ok(()));
+        // A loss explains no more than was lost.
+        assert!(check(0, true).unwrap_err().contains("19 traced events"));
     }
 }

@@ -1,12 +1,16 @@
 //! A seccomp program of the user's, under the tracer of the other seccomp modes.
 
-use crate::{Error, Filter, Mode, Outcome, Unavailable};
+use crate::seccomp::{CAPABILITIES, check, stop_order};
+use crate::{
+    About, Colour, Error, Facts, Filter, Group, Job, Mechanism, Mode, Outcome, Role, Traced,
+    Unavailable, ptrace,
+};
 use harness_cbpf::{Program, RawError};
 use harness_sys::launcher::{Launch, Start};
 use harness_syscalls::TraceSet;
+use harness_tracer::Events;
 use harness_tracer::machine::Policy;
-use harness_tracer::observer::Observer;
-use harness_tracer::{Events, order};
+use std::borrow::Cow;
 
 /// Mode `seccomp-file`: there is one only where there is a program.
 ///
@@ -17,12 +21,29 @@ pub struct SeccompFile {
     program: Program,
 }
 
+static ABOUT: About = About {
+    name: Cow::Borrowed(SeccompFile::NAME),
+    summary: Cow::Borrowed(SeccompFile::SUMMARY),
+    role: Role::Tracer,
+    group: Group::Other,
+    colour: Colour(0x6c, 0x8e, 0xad),
+    mechanism: Mechanism::PtraceFiltered,
+    counts_every_call: false,
+    capabilities: CAPABILITIES,
+};
+
 impl SeccompFile {
     /// Name on the command line.
     pub const NAME: &str = "seccomp-file";
     /// What it does, in a line.
     pub const SUMMARY: &str =
         "your own program (run --filter FILE): each SECCOMP_RET_TRACE is a traced event";
+
+    /// What it says of itself, whatever the program.
+    #[must_use]
+    pub fn about() -> &'static About {
+        &ABOUT
+    }
 
     /// The mode that installs `program`.
     #[must_use]
@@ -43,51 +64,42 @@ impl SeccompFile {
     pub fn program(&self) -> &Program {
         &self.program
     }
-
-    fn own_filter(&self) -> Filter {
-        Filter {
-            origin: "file",
-            program: self.program.clone(),
-        }
-    }
 }
 
 impl Mode for SeccompFile {
-    fn name(&self) -> &'static str {
-        Self::NAME
+    fn about(&self) -> &About {
+        &ABOUT
     }
 
-    fn summary(&self) -> &'static str {
-        Self::SUMMARY
+    fn check(&self) -> Result<Facts, Unavailable> {
+        check()
     }
 
-    fn check(&self) -> Result<(), Unavailable> {
-        order::probe().map(drop).map_err(Unavailable::from)
+    fn traced(&self, _asked: &TraceSet) -> Traced {
+        Traced::OwnRule
     }
 
-    fn traces_set(&self) -> bool {
-        false
+    fn parameter(&self) -> Option<Vec<u8>> {
+        Some(self.program.to_bytes())
     }
 
     fn filter(&self, _set: &TraceSet) -> Result<Option<Filter>, Error> {
-        Ok(Some(self.own_filter()))
+        Ok(Some(Filter {
+            origin: "file",
+            program: self.program.clone(),
+        }))
     }
 
-    fn run(
-        &self,
-        launch: &Launch<'_>,
-        _set: &TraceSet,
-        log: Option<&mut dyn Observer>,
-    ) -> Result<Outcome, Error> {
-        let order = order::probe().map_err(Error::StopOrder)?;
-        let program = self.own_filter().instructions();
-        let child = launch.spawn(Start::Filtered(&program))?;
-        let outcome =
-            harness_tracer::trace(child, Policy::FilteredCalls(order), Events::Every, log);
-        let outcome = outcome.map_err(|error| match error {
-            harness_tracer::Error::Vanished(_) => Error::FilterKills,
+    fn run(&self, launch: Launch<'_>, job: &mut Job<'_>) -> Result<Outcome, Error> {
+        let policy = Policy::FilteredCalls(stop_order()?);
+        let child = launch.spawn(Start::TRACED.filtered(self.program.instructions()))?;
+        let outcome = ptrace::trace(child, policy, Events::Every, job);
+        outcome.map_err(|error| match error {
+            harness_tracer::Error::Vanished(_) => Error::new(
+                "under the filter the process ended before it could execute its program, killed or because a call \
+                 failed: the filter must let kill(2) and execve(2) pass, or trace them",
+            ),
             error => error.into(),
-        })?;
-        Ok(Outcome::traced(outcome, None))
+        })
     }
 }

@@ -1,6 +1,6 @@
 //! What was seen of a running process in windows with and without a tracer.
 
-use crate::{Environment, Error, ModePlan, Provenance, SCHEMA_VERSION, Slot, StopCounts};
+use crate::{Counts, Environment, Error, ModePlan, Provenance, SCHEMA_VERSION, Slot};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 
@@ -117,7 +117,7 @@ pub struct AttachPlan {
 /// threads that have ended, unless it is said otherwise.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Window {
-    /// `none` while nobody traced it, else the mode it was traced under.
+    /// The mode it was traced under, or the control.
     pub mode: String,
     /// Number of the block, from 0.
     pub block: u32,
@@ -150,6 +150,14 @@ pub struct Window {
     pub tracer: Option<TracerWindow>,
 }
 
+impl Window {
+    /// Whether nobody traced the process.
+    #[must_use]
+    pub fn is_control(&self) -> bool {
+        self.tracer.is_none()
+    }
+}
+
 /// How far the counter that a command prints went in one window.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct CommandCount {
@@ -176,12 +184,9 @@ pub struct TracerWindow {
     /// Why it could not attach to descendants, a sentence each.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub left_alone: Vec<String>,
-    /// Stops by kind.
-    pub stops: StopCounts,
-    /// System calls entered.
-    pub syscalls: u64,
-    /// System calls of the trace set entered.
-    pub traced_events: u64,
+    /// What it counted.
+    #[serde(flatten)]
+    pub counts: Counts,
     /// CPU time of the tracer while it counted, ns.
     pub cpu_ns: u64,
 }
@@ -251,7 +256,7 @@ pub enum Rate {
     Syscalls,
     /// [`TracerWindow::traced_events`].
     TracedEvents,
-    /// All of [`TracerWindow::stops`].
+    /// [`Counter::Stops`](crate::Counter) of [`TracerWindow::counts`].
     Stops,
     /// [`TracerWindow::cpu_ns`].
     TracerCpuNs,

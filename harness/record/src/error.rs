@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The output directory has something in it.
-    #[error("cannot start a record in {}: the directory is not empty; name a new or empty one with --output", path.display())]
+    #[error("cannot start a record in {}: the directory is not empty; name a new or empty one", path.display())]
     NotEmpty {
         /// The directory.
         path: PathBuf,
@@ -156,6 +156,12 @@ pub enum Error {
 }
 
 impl Error {
+    /// Whether a file did not fit on its file system, so that its last words are of another.
+    #[must_use]
+    pub fn is_out_of_space(&self) -> bool {
+        matches!(self, Self::Io { cause, .. } if is_out_of_space(cause))
+    }
+
     /// For `map_err`: `action` on `path` failed.
     pub(crate) fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_path_buf();
@@ -167,10 +173,15 @@ impl Error {
     }
 }
 
+fn is_out_of_space(cause: &io::Error) -> bool {
+    use io::ErrorKind::{QuotaExceeded, StorageFull};
+    matches!(cause.kind(), StorageFull | QuotaExceeded)
+}
+
 fn remedy(cause: &io::Error) -> &'static str {
     match cause.kind() {
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-            "; free some space, or name a directory on another file system with --output"
+        _ if is_out_of_space(cause) => {
+            "; free some space, or name a directory on another file system"
         }
         io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
             "; name a directory that you may use"

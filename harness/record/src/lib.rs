@@ -11,6 +11,7 @@
 mod attach;
 mod calibration;
 mod counted;
+mod counter;
 mod csv_rows;
 mod directory;
 mod environment;
@@ -19,6 +20,7 @@ mod files;
 mod gate;
 mod json;
 mod load;
+mod mode_plan;
 mod plan;
 mod result;
 mod sample;
@@ -33,6 +35,7 @@ pub use attach::{
 };
 pub use calibration::{Calibration, Fingerprint, Floor};
 pub use counted::counted;
+pub use counter::{Counter, CounterInfo, Counts};
 pub use csv_rows::csv_rows;
 pub use directory::RecordDirectory;
 pub use environment::{Cpu, Environment, SeccompState, seccomp_cache_by_version};
@@ -43,12 +46,9 @@ pub use load::{
     Load, MOST_OTHERS, MOST_PRESSURE, MOST_STEAL, Unjudged, blocks_beyond, leave_out_busy_blocks,
     unjudged_blocks,
 };
-pub use plan::{
-    FilterPlan, Hooks, ModePlan, Pin, Placement, Plan, Relation, Side, Slot, WorkloadPlan,
-};
-pub use result::{
-    ContextSwitches, Distribution, FilterSummary, Ratio, ResultRow, StopCounts, TimeMeasure,
-};
+pub use mode_plan::{CONTROL, Capabilities, Colour, ModePlan, Role, control};
+pub use plan::{FilterPlan, Hooks, Pin, Placement, Plan, Relation, Side, Slot, WorkloadPlan};
+pub use result::{ContextSwitches, Distribution, FilterSummary, Ratio, ResultRow, TimeMeasure};
 pub use sample::{Sample, SampleStatus};
 pub use samples_csv::{SampleWriter, Samples};
 pub use steering::{in_json, shown, steers};

@@ -1,6 +1,6 @@
 //! What was to be measured, and in which order.
 
-use crate::{FilterSummary, TimeMeasure};
+use crate::{Colour, FilterSummary, ModePlan, TimeMeasure, control};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -33,6 +33,21 @@ pub struct Plan {
     pub order: Vec<Slot>,
     /// The seccomp programs of the modes that have one.
     pub filters: Vec<FilterPlan>,
+}
+
+impl Plan {
+    /// The name of the mode that the others are compared with.
+    #[must_use]
+    pub fn control(&self) -> Option<&str> {
+        control(&self.modes)
+    }
+
+    /// The colour of a mode, where it has one of its own.
+    #[must_use]
+    pub fn colour(&self, mode: &str) -> Option<Colour> {
+        let mut modes = self.modes.iter();
+        modes.find(|plan| plan.name == mode)?.colour
+    }
 }
 
 /// The seccomp program of a mode for a workload's trace set.
@@ -144,32 +159,6 @@ const OWN: &str = "__workload";
 
 /// Its option that says how much it computes.
 const CALIBRATED: &str = "--turns";
-
-/// One mode of a plan.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ModePlan {
-    /// Name in the registry.
-    pub name: String,
-    /// Whether it could run here.
-    pub available: bool,
-    /// Why not, and what to do about it.
-    pub unavailable_reason: Option<String>,
-    /// Whether its traced events are the calls of the trace set. If not, as
-    /// with a filter of the user's, they are compared with nothing.
-    #[serde(default = "traces_set")]
-    pub traces_set: bool,
-}
-
-/// Whether a mode of that name has a tracer. Of those that records from before their empty tracer's
-/// columns know, two have none.
-pub(crate) fn has_tracer(mode: &str) -> bool {
-    !matches!(mode, "none" | "seccomp-allow")
-}
-
-/// Of a record from before other modes were.
-fn traces_set() -> bool {
-    true
-}
 
 /// Shell commands around the runs, as hyperfine has them; run untraced.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]

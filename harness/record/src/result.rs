@@ -1,6 +1,6 @@
 //! The rows of `results[]`: what the samples of one workload under one mode say.
 
-use crate::plan::has_tracer;
+use crate::{Counts, Role};
 use serde::{Deserialize, Serialize};
 
 /// Estimates for one workload under one mode. Times and counts are per
@@ -11,6 +11,9 @@ pub struct ResultRow {
     pub workload: String,
     /// Name of the mode.
     pub mode: String,
+    /// The mode's part in the comparison; `None` in records from before it was kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role: Option<Role>,
     /// Whether the mode could run here.
     pub available: bool,
     /// Why not, and what to do about it.
@@ -39,21 +42,18 @@ pub struct ResultRow {
     pub sys_ns: Option<Distribution>,
     /// User and system time of the tracer; like all that is the tracer's, `None` where nobody traces.
     pub tracer_cpu_ns: Option<Distribution>,
-    /// Time under this mode divided by time under `none`, paired.
+    /// Time under this mode divided by that under the control, paired.
     pub ratio: Option<Ratio>,
-    /// Stops per execution, medians.
-    pub stops: Option<StopCounts>,
-    /// System calls per execution, median; `None` where the mode cannot know.
-    pub syscalls: Option<u64>,
-    /// System calls of the trace set per execution, median.
-    pub traced_events: Option<u64>,
+    /// What the mode counted per execution, medians.
+    #[serde(flatten)]
+    pub counts: Counts,
     /// System calls per execution that `overhead_ns_per_syscall` divides by: of
     /// the loop where the workload times its own and states them, else all of
     /// them, as a mode counted or the workload states.
     pub syscalls_reference: Option<u64>,
     /// Context switches per execution, medians.
     pub context_switches: Option<ContextSwitches>,
-    /// Stops per execution with their interval; `None` in records from before it was kept.
+    /// Interceptions per execution with their interval; `None` in records from before it was kept.
     #[serde(default)]
     pub stops_distribution: Option<Distribution>,
     /// Voluntary context switches of the tracer per execution with their interval.
@@ -62,14 +62,14 @@ pub struct ResultRow {
     /// Voluntary context switches of all tracees per execution with their interval.
     #[serde(default)]
     pub tracee_voluntary_distribution: Option<Distribution>,
-    /// (time under this mode − time under `none`) / `syscalls_reference`, paired;
+    /// (time under this mode − time under the control) / `syscalls_reference`, paired;
     /// the time is that of the calls divided by, of the loop or of the whole
     /// execution. The Hodges–Lehmann estimate.
     pub overhead_ns_per_syscall: Option<f64>,
     /// The same with its interval; `median` is the estimate.
     pub overhead_ns_per_syscall_distribution: Option<Distribution>,
-    /// (wall time under this mode − wall time under `none`) / stops of this
-    /// mode, paired. The Hodges–Lehmann estimate.
+    /// (wall time under this mode − wall time under the control) / interceptions
+    /// of this mode, paired. The Hodges–Lehmann estimate.
     pub overhead_ns_per_stop: Option<f64>,
     /// The same with its interval; `median` is the estimate.
     pub overhead_ns_per_stop_distribution: Option<Distribution>,
@@ -82,10 +82,16 @@ pub struct ResultRow {
 }
 
 impl ResultRow {
+    /// Whether it is of the mode that the others are compared with.
+    #[must_use]
+    pub fn is_control(&self) -> bool {
+        self.role.unwrap_or_else(|| Role::of_old(&self.mode)) == Role::Control
+    }
+
     /// Takes out what records from before the tracer's fields were left empty have in them where
     /// nobody traces: the harness's own figures.
     pub(crate) fn without_false_tracer(&mut self) {
-        if has_tracer(&self.mode) {
+        if Role::of_old(&self.mode) == Role::Tracer {
             return;
         }
         self.tracer_cpu_ns = None;
@@ -139,25 +145,6 @@ pub enum TimeMeasure {
     WallNs,
     /// The workload's own loop.
     LoopNs,
-}
-
-/// Stops by kind.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct StopCounts {
-    /// All of them.
-    pub total: u64,
-    /// syscall-enter-stops.
-    pub syscall_enter: u64,
-    /// syscall-exit-stops.
-    pub syscall_exit: u64,
-    /// seccomp-stops.
-    pub seccomp: u64,
-    /// Event stops.
-    pub event: u64,
-    /// signal-delivery-stops.
-    pub signal: u64,
-    /// group-stops.
-    pub group: u64,
 }
 
 /// Context switches by whose they are.

@@ -1,7 +1,8 @@
 //! One row of `samples.csv`: what one sample recorded.
 
-use crate::Side;
-use serde::{Deserialize, Serialize};
+use crate::{Counts, Side};
+use serde::ser::SerializeTuple;
+use serde::{Deserialize, Serialize, Serializer};
 
 /// What one sample recorded.
 ///
@@ -50,26 +51,9 @@ pub struct Sample {
     pub tracer_voluntary: Option<u64>,
     /// Involuntary context switches of the tracer.
     pub tracer_involuntary: Option<u64>,
-    /// All stops the tracer saw.
-    pub stops_total: Option<u64>,
-    /// syscall-enter-stops.
-    pub stops_syscall_enter: Option<u64>,
-    /// syscall-exit-stops.
-    pub stops_syscall_exit: Option<u64>,
-    /// seccomp-stops.
-    pub stops_seccomp: Option<u64>,
-    /// Event stops: fork, vfork, clone, exec, and the first stop of a new tracee.
-    pub stops_event: Option<u64>,
-    /// signal-delivery-stops.
-    pub stops_signal: Option<u64>,
-    /// group-stops.
-    pub stops_group: Option<u64>,
-    /// System calls the tracees entered, all of them.
-    pub syscalls: Option<u64>,
-    /// System calls of the trace set the tracees entered.
-    pub traced_events: Option<u64>,
-    /// Tracees seen: processes and threads, the first one included.
-    pub tracees: Option<u64>,
+    /// What the mode counted, a column a counter.
+    #[serde(serialize_with = "columns", skip_deserializing)]
+    pub counts: Counts,
     /// Largest resident set of one tracee, KiB; empty where it is no larger than what a tracee
     /// has of the harness before it executes its program (getrusage(2)). Records from before that
     /// was told apart have that figure instead.
@@ -94,6 +78,15 @@ pub struct Sample {
     /// How long `meanwhile` was: the life of the process of the sample, its start and its end included.
     #[serde(default)]
     pub lifetime_ns: Option<u64>,
+}
+
+/// A cell for each counter, as rows have them; the reader fills them in by the names of the columns.
+fn columns<S: Serializer>(counts: &Counts, serializer: S) -> Result<S::Ok, S::Error> {
+    let mut cells = serializer.serialize_tuple(crate::Counter::ALL.len())?;
+    for (_, value) in counts.iter() {
+        cells.serialize_element(&value)?;
+    }
+    cells.end()
 }
 
 /// Whether a sample counts.

@@ -1,14 +1,13 @@
 //! `samples.csv`: a row a sample, appended as it is taken.
 
-use crate::Sample;
 use crate::error::Error;
-use crate::plan::has_tracer;
+use crate::{Counter, Counts, Role, Sample};
 use std::fs::File;
 use std::io::{Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-/// The columns, in the order of [`Sample`]'s fields.
-const COLUMNS: [&str; 38] = [
+/// The columns before those of the counters, in the order of [`Sample`]'s fields.
+const BEFORE: [&str; 20] = [
     "index",
     "workload",
     "mode",
@@ -29,16 +28,10 @@ const COLUMNS: [&str; 38] = [
     "tracee_involuntary",
     "tracer_voluntary",
     "tracer_involuntary",
-    "stops_total",
-    "stops_syscall_enter",
-    "stops_syscall_exit",
-    "stops_seccomp",
-    "stops_event",
-    "stops_signal",
-    "stops_group",
-    "syscalls",
-    "traced_events",
-    "tracees",
+];
+
+/// The columns behind those of the counters.
+const AFTER: [&str; 8] = [
     "max_rss_kib",
     "env_padding_bytes",
     "steal_ns",
@@ -49,8 +42,22 @@ const COLUMNS: [&str; 38] = [
     "lifetime_ns",
 ];
 
+/// Every column.
+fn columns() -> impl Iterator<Item = &'static str> {
+    let counters = Counter::ALL.iter().map(|counter| counter.info().column);
+    BEFORE.into_iter().chain(counters).chain(AFTER)
+}
+
 /// Columns that came later; what was written before lacks them.
-const OPTIONAL: [&str; 3] = ["side", "others_cpu_ns", "lifetime_ns"];
+const OPTIONAL: [&str; 7] = [
+    "side",
+    "others_cpu_ns",
+    "lifetime_ns",
+    "interceptions",
+    "handovers",
+    "lost_events",
+    "tracer_output_bytes",
+];
 
 /// Appends samples to `samples.csv`, whole rows only.
 ///
@@ -108,7 +115,7 @@ pub(crate) fn file(samples: &[Sample], path: &Path) -> Result<Vec<u8>, Error> {
 }
 
 fn header() -> String {
-    COLUMNS.join(",") + "\n"
+    columns().collect::<Vec<_>>().join(",") + "\n"
 }
 
 fn rows(samples: &[Sample], path: &Path) -> Result<Vec<u8>, Error> {
@@ -150,8 +157,7 @@ impl Samples {
             .headers()
             .map_err(|error| row_error(path, &error, None))?
             .clone();
-        let missing: Vec<_> = COLUMNS
-            .into_iter()
+        let missing: Vec<_> = columns()
             .filter(|column| !OPTIONAL.contains(column))
             .filter(|column| !header.iter().any(|name| name == *column))
             .collect();
@@ -164,20 +170,45 @@ impl Samples {
                 columns: missing,
             });
         }
-        let mut samples: Vec<Sample> = reader
-            .deserialize()
-            .collect::<Result<_, _>>()
-            .map_err(|error| row_error(path, &error, Some(&header)))?;
-        for sample in &mut samples {
-            without_false_tracer(sample);
+        let counters: Vec<(usize, Counter)> = (header.iter().enumerate())
+            .filter_map(|(at, column)| Some((at, Counter::of_column(column)?)))
+            .collect();
+        let mut samples = Vec::new();
+        for row in reader.records() {
+            let row = row.map_err(|error| row_error(path, &error, Some(&header)))?;
+            let sample = row.deserialize(Some(&header));
+            let mut sample: Sample =
+                sample.map_err(|error| row_error(path, &error, Some(&header)))?;
+            sample.counts = counts(&row, &counters).map_err(|reason| Error::Row {
+                path: path.to_path_buf(),
+                line: row.position().map_or(1, csv::Position::line),
+                reason,
+            })?;
+            without_false_tracer(&mut sample);
+            samples.push(sample);
         }
         Ok(Self { samples, dropped })
     }
 }
 
+/// The counters of a row; a column that a record does not have is not known.
+fn counts(row: &csv::StringRecord, columns: &[(usize, Counter)]) -> Result<Counts, String> {
+    let mut counts = Counts::default();
+    for &(at, counter) in columns {
+        let cell = row.get(at).unwrap_or_default();
+        if !cell.is_empty() {
+            let value: Result<u64, _> = cell.parse();
+            let value =
+                value.map_err(|error| format!("column {}: {error}", counter.info().column))?;
+            counts.set(counter, value);
+        }
+    }
+    Ok(counts)
+}
+
 /// Records from before the columns were left empty have the harness's own figures there.
 fn without_false_tracer(sample: &mut Sample) {
-    if !has_tracer(&sample.mode) {
+    if Role::of_old(&sample.mode) != Role::Tracer {
         sample.tracer_user_ns = None;
         sample.tracer_sys_ns = None;
         sample.tracer_voluntary = None;
@@ -250,8 +281,10 @@ mod tests {
     fn a_full_disk_is_named() {
         let path = PathBuf::from("/dev/full");
         let file = File::options().write(true).open(&path).unwrap();
-        let message = SampleWriter::new(file, path).unwrap_err().to_string();
-        for part in ["/dev/full: No space left on device", "--output"] {
+        let error = SampleWriter::new(file, path).unwrap_err();
+        assert!(error.is_out_of_space());
+        let message = error.to_string();
+        for part in ["/dev/full: No space left on device", "another file system"] {
             assert!(message.contains(part), "{message}");
         }
     }

@@ -95,6 +95,8 @@ pub enum StopKind {
     Dying,
     /// Any other event stop.
     OtherEvent,
+    /// No stop of ptrace(2): a call waited for a supervisor, which let it go on.
+    Notification,
     /// No stop: it exited. A process that nobody waited for is reported again when
     /// its parent ends and the tracer inherits it.
     Exited,

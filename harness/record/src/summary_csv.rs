@@ -1,12 +1,19 @@
 //! `summary.csv`: a row a result, its nested fields flattened into columns.
 
-use crate::{Distribution, ResultRow, csv_rows};
+use crate::{Counter, Distribution, ResultRow, csv_rows};
 
 /// The results as CSV, header first. A figure that is not known is empty.
 #[must_use]
 pub fn summary_csv(results: &[ResultRow]) -> String {
-    let header = COLUMNS.iter().map(|(name, _)| (*name).to_owned()).collect();
-    let cells = |row| COLUMNS.iter().map(|(_, cell)| cell(row)).collect();
+    let names = |columns: &'static [Column]| columns.iter().map(|(name, _)| (*name).to_owned());
+    let counters = Counter::ALL.iter();
+    let counters = counters.map(|counter| counter.info().column.to_owned());
+    let header = names(BEFORE).chain(counters).chain(names(AFTER)).collect();
+    let cells = |row: &ResultRow| {
+        let of = |columns: &'static [Column]| columns.iter().map(move |(_, cell)| cell(row));
+        let counters = row.counts.iter().map(|(_, count)| cell(count));
+        of(BEFORE).chain(counters).chain(of(AFTER)).collect()
+    };
     let rows = results.iter().map(cells);
     csv_rows(std::iter::once::<Vec<String>>(header).chain(rows))
 }
@@ -14,7 +21,8 @@ pub fn summary_csv(results: &[ResultRow]) -> String {
 /// Name of a column and its cell in a row.
 type Column = (&'static str, fn(&ResultRow) -> String);
 
-const COLUMNS: &[Column] = &[
+/// The columns before those of the counters.
+const BEFORE: &[Column] = &[
     ("workload", |row| row.workload.clone()),
     ("mode", |row| row.mode.clone()),
     ("available", |row| row.available.to_string()),
@@ -45,19 +53,10 @@ const COLUMNS: &[Column] = &[
     ("ratio_high", |row| cell(row.ratio.and_then(|r| r.high))),
     ("ratio_level", |row| cell(row.ratio.map(|r| r.level))),
     ("ratio_pairs", |row| cell(row.ratio.map(|r| r.pairs))),
-    ("stops_total", |row| cell(row.stops.map(|s| s.total))),
-    ("stops_syscall_enter", |row| {
-        cell(row.stops.map(|s| s.syscall_enter))
-    }),
-    ("stops_syscall_exit", |row| {
-        cell(row.stops.map(|s| s.syscall_exit))
-    }),
-    ("stops_seccomp", |row| cell(row.stops.map(|s| s.seccomp))),
-    ("stops_event", |row| cell(row.stops.map(|s| s.event))),
-    ("stops_signal", |row| cell(row.stops.map(|s| s.signal))),
-    ("stops_group", |row| cell(row.stops.map(|s| s.group))),
-    ("syscalls", |row| cell(row.syscalls)),
-    ("traced_events", |row| cell(row.traced_events)),
+];
+
+/// The columns behind those of the counters.
+const AFTER: &[Column] = &[
     ("syscalls_reference", |row| cell(row.syscalls_reference)),
     ("tracee_voluntary", |row| {
         cell(row.context_switches.map(|c| c.tracee_voluntary))

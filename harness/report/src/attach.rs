@@ -2,12 +2,12 @@
 
 use crate::caption::{command_text, harness_text, kernel_text, machine_text};
 use crate::render::{Format, markdown_text, terminal_text};
-use crate::summary::{LEVEL, MIN_PAIRS, UNTRACED};
+use crate::summary::{LEVEL, MIN_PAIRS};
 use crate::units::{UNKNOWN, count_text, duration_text, level_text, rate_ratio_text};
 use crate::view::View;
 use harness_record::{
-    AttachReport, AttachState, Error, Rate, RateDistribution, RateRatio, RateRow, Window, counted,
-    csv_rows,
+    AttachReport, AttachState, CONTROL, Counter, Error, Rate, RateDistribution, RateRatio, RateRow,
+    Window, counted, csv_rows,
 };
 use harness_stats::{hodges_lehmann, median};
 use std::collections::BTreeMap;
@@ -20,9 +20,10 @@ pub fn summarise_windows(windows: &[Window]) -> Vec<RateRow> {
         let windows = windows.iter();
         windows.filter(|window| window.mode == mode).collect()
     };
-    let untraced = of(UNTRACED);
+    let untraced = windows.iter().filter(|window| window.is_control());
+    let untraced: Vec<&Window> = untraced.collect();
     let mut modes: Vec<Option<&str>> = Vec::new();
-    for window in windows.iter().filter(|window| window.mode != UNTRACED) {
+    for window in windows.iter().filter(|window| !window.is_control()) {
         if !modes.contains(&Some(window.mode.as_str())) {
             modes.push(Some(&window.mode));
         }
@@ -62,9 +63,9 @@ fn per_second(rate: Rate, window: &Window) -> Option<f64> {
         Rate::CpuNs => (window.cpu_ns, window.window_ns),
         Rate::VoluntarySwitches => (window.voluntary_switches, window.window_ns),
         Rate::InvoluntarySwitches => (window.involuntary_switches, window.window_ns),
-        Rate::Syscalls => (tracer?.syscalls, counted?),
-        Rate::TracedEvents => (tracer?.traced_events, counted?),
-        Rate::Stops => (tracer?.stops.total, counted?),
+        Rate::Syscalls => (tracer?.counts.get(Counter::Syscalls)?, counted?),
+        Rate::TracedEvents => (tracer?.counts.get(Counter::TracedEvents)?, counted?),
+        Rate::Stops => (tracer?.counts.get(Counter::Stops)?, counted?),
         Rate::TracerCpuNs => (tracer?.cpu_ns, counted?),
     };
     (ns > 0).then(|| count as f64 / (ns as f64 / 1e9))
@@ -140,12 +141,13 @@ fn views(report: &AttachReport) -> Vec<View> {
 fn view(report: &AttachReport, rows: &[RateRow]) -> View {
     let recorded = rows.iter().find_map(|row| row.mode.as_deref());
     let only = || {
-        let mut modes = report.windows.iter().map(|window| window.mode.as_str());
-        modes.find(|mode| *mode != UNTRACED)
+        let mut windows = report.windows.iter();
+        let traced = windows.find(|window| !window.is_control());
+        traced.map(|window| window.mode.as_str())
     };
     let traced = recorded.or_else(only);
-    let ratio = format!("ratio to {UNTRACED}\n[{} interval]", level_text(LEVEL));
-    let header = ["per second", UNTRACED, traced.unwrap_or("traced"), &ratio];
+    let ratio = format!("ratio to {CONTROL}\n[{} interval]", level_text(LEVEL));
+    let header = ["per second", CONTROL, traced.unwrap_or("traced"), &ratio];
     View {
         title: format!("process {} ({})", report.process.pid, report.process.name),
         header: header.map(ToString::to_string).to_vec(),
@@ -334,22 +336,19 @@ fn csv(report: &AttachReport) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use harness_record::{StopCounts, TracerWindow};
+    use harness_record::{Counts, TracerWindow};
 
     const SECOND: u64 = 1_000_000_000;
 
     fn window(pass: u32, traced: bool, calls: Option<u64>, window_ns: u64) -> Window {
-        let stops = StopCounts {
-            total: 2000,
-            syscall_enter: 1000,
-            syscall_exit: 1000,
-            seccomp: 0,
-            event: 0,
-            signal: 0,
-            group: 0,
-        };
+        let counts = Counts::default()
+            .with(Counter::Stops, 2000)
+            .with(Counter::SyscallEnterStops, 1000)
+            .with(Counter::SyscallExitStops, 1000)
+            .with(Counter::Syscalls, 1000)
+            .with(Counter::TracedEvents, 10);
         Window {
-            mode: if traced { "ptrace" } else { UNTRACED }.to_owned(),
+            mode: if traced { "ptrace" } else { CONTROL }.to_owned(),
             block: pass / 2,
             pass,
             started_ns: 0,
@@ -368,9 +367,7 @@ mod tests {
                 unstopped: 0,
                 processes: Some(1),
                 left_alone: Vec::new(),
-                stops,
-                syscalls: 1000,
-                traced_events: 10,
+                counts,
                 cpu_ns: 7,
             }),
         }

@@ -1,7 +1,6 @@
 //! What disturbed a measurement, judged from its samples: a sentence each, with the figures and
 //! what to do.
 
-use crate::summary::UNTRACED;
 use crate::units::{level_text, ratio_interval_text};
 use harness_record::{
     Load, Ratio, Record, ResultRow, Sample, SampleStatus, WorkloadPlan, counted, unjudged_blocks,
@@ -147,7 +146,7 @@ fn faster_than_untraced(record: &Record) -> Vec<String> {
     let adds_work = |row: &&ResultRow| {
         let mut modes = record.plan.modes.iter();
         // What a filter of the user's refuses is work that the program does not do.
-        row.mode != UNTRACED && modes.any(|mode| mode.name == row.mode && mode.traces_set)
+        !row.is_control() && modes.any(|mode| mode.name == row.mode && mode.traces_set)
     };
     let rows = record.results.iter().filter(adds_work);
     let rows: Vec<(&ResultRow, Ratio)> = rows.filter_map(|row| Some((row, row.ratio?))).collect();

@@ -6,6 +6,7 @@
 )]
 
 use crate::caption::{command_text, harness_text, kernel_text, machine_text, state_text};
+use crate::modes;
 use crate::plots::Plot;
 use crate::units::level_text;
 use crate::view::View;
@@ -49,7 +50,10 @@ pub(crate) fn page(record: &Record, plots: &[Plot]) -> String {
         push_warning(&mut out, warning);
     }
     for workload in &record.plan.workloads {
-        push_workload(&mut out, &View::new(record, workload), plots);
+        push_view(&mut out, &View::new(record, workload), plots);
+    }
+    if let Some(view) = modes::capabilities(record) {
+        push_view(&mut out, &view, &[]);
     }
     out.push_str("<h2>Plan</h2>\n");
     push_facts(&mut out, &plan_facts(record));
@@ -59,7 +63,7 @@ pub(crate) fn page(record: &Record, plots: &[Plot]) -> String {
     out
 }
 
-fn push_workload(out: &mut String, view: &View, plots: &[Plot]) {
+fn push_view(out: &mut String, view: &View, plots: &[Plot]) {
     out.push_str(&element("h2", &view.title));
     for problem in &view.problems {
         push_warning(out, problem);

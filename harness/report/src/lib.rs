@@ -16,6 +16,7 @@ mod gate;
 mod group;
 mod history;
 mod html;
+mod modes;
 mod plots;
 mod render;
 mod summary;
@@ -33,6 +34,6 @@ pub use history::{
     ChangePoint, History, HistoryError, MachineHistory, NamedRecord, Point, Selection, Series,
     Subject, history, render_history,
 };
-pub use plots::{Plot, plots};
+pub use plots::{Plot, plot_history, plots};
 pub use render::{Format, render};
 pub use summary::{LEVEL, summarise};

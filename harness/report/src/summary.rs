@@ -3,8 +3,8 @@
 use crate::group::{Group, per_execution};
 use crate::verification::verify;
 use harness_record::{
-    ContextSwitches, Distribution, Load, Plan, Ratio, ResultRow, Sample, StopCounts, TimeMeasure,
-    WorkloadPlan,
+    ContextSwitches, Counter, Counts, Distribution, Load, Plan, Ratio, ResultRow, Role, Sample,
+    TimeMeasure, WorkloadPlan,
 };
 use harness_stats::{Interval, hodges_lehmann, median};
 use std::collections::BTreeMap;
@@ -15,12 +15,6 @@ pub const LEVEL: f64 = 0.95;
 /// Pairs from which on a signed-rank interval reaches [`LEVEL`]: with n pairs
 /// the widest has 1 − 2¹⁻ⁿ.
 pub(crate) const MIN_PAIRS: u32 = 6;
-
-/// The mode that everything is compared with.
-pub(crate) const UNTRACED: &str = "none";
-
-/// The mode that counts every system call.
-const COUNTS_ALL: &str = "ptrace";
 
 /// The rows of `results[]`, in plan order, a row also for modes that cannot
 /// run. Samples that failed never count.
@@ -56,17 +50,8 @@ impl Group<'_> {
         Some(estimate.round() as u64)
     }
 
-    fn stops(&self) -> Option<StopCounts> {
-        let kind = |value: fn(&Sample) -> Option<u64>| self.count(value).unwrap_or(0);
-        Some(StopCounts {
-            total: self.count(|sample| sample.stops_total)?,
-            syscall_enter: kind(|sample| sample.stops_syscall_enter),
-            syscall_exit: kind(|sample| sample.stops_syscall_exit),
-            seccomp: kind(|sample| sample.stops_seccomp),
-            event: kind(|sample| sample.stops_event),
-            signal: kind(|sample| sample.stops_signal),
-            group: kind(|sample| sample.stops_group),
-        })
+    fn counts(&self) -> Counts {
+        Counts::from_fn(|counter| self.count(|sample| sample.counts.get(counter)))
     }
 
     fn context_switches(&self) -> Option<ContextSwitches> {
@@ -106,15 +91,15 @@ pub(crate) fn overhead_measure(workload: &WorkloadPlan) -> TimeMeasure {
     }
 }
 
-/// All system calls of one execution, the same whatever the mode: as counted
-/// by the mode that sees all, as stated, or as counted by any mode.
+/// All system calls of one execution, the same whatever the mode: as counted by a mode
+/// that sees all, or as stated.
 pub(crate) fn all_syscalls(workload: &WorkloadPlan, rows: &[ResultRow]) -> Option<u64> {
-    let of = |row: &ResultRow| row.syscalls.filter(|_| row.workload == workload.name);
-    rows.iter()
-        .filter(|row| row.mode == COUNTS_ALL)
-        .find_map(of)
-        .or_else(|| Some(sum(workload.stated_calls.as_ref()?.values())))
-        .or_else(|| rows.iter().find_map(of))
+    let of = |row: &ResultRow| {
+        let syscalls = row.counts.get(Counter::Syscalls);
+        syscalls.filter(|_| row.workload == workload.name)
+    };
+    let stated = || Some(sum(workload.stated_calls.as_ref()?.values()));
+    rows.iter().find_map(of).or_else(stated)
 }
 
 /// Counts of a file may be any, and no sum of true ones comes near the limit.
@@ -132,20 +117,22 @@ fn workload_rows(plan: &Plan, workload: &WorkloadPlan, groups: &[Group]) -> Vec<
         TimeMeasure::WallNs => all_syscalls(workload, &rows),
         TimeMeasure::LoopNs => workload.loop_syscalls,
     };
-    let untraced = groups.iter().find(|group| group.mode.name == UNTRACED);
+    let untraced = groups
+        .iter()
+        .find(|group| group.mode.role() == Role::Control);
     for (row, group) in rows.iter_mut().zip(groups) {
         if group.counted.is_empty() {
             continue;
         }
         row.syscalls_reference = reference;
         let Some(untraced) = untraced else { continue };
-        if group.mode.name == UNTRACED {
+        if group.mode.role() == Role::Control {
             row.ratio = ratio_to_itself(workload, group);
             continue;
         }
         row.ratio = ratio(workload, untraced, group);
         row.overhead_ns_per_syscall_distribution = overhead(untraced, group, of, reference);
-        let stops = row.stops.map(|stops| stops.total);
+        let stops = row.counts.interceptions();
         row.overhead_ns_per_stop_distribution =
             overhead(untraced, group, TimeMeasure::WallNs, stops);
         let estimate = |distribution: Option<Distribution>| distribution.map(|ns| ns.median);
@@ -161,6 +148,7 @@ fn counted_row(plan: &Plan, workload: &WorkloadPlan, group: &Group, groups: &[Gr
     ResultRow {
         workload: workload.name.clone(),
         mode: group.mode.name.clone(),
+        role: Some(group.mode.role()),
         available: group.mode.available,
         unavailable_reason: group.mode.unavailable_reason.clone(),
         trace: workload.trace.clone(),
@@ -176,12 +164,10 @@ fn counted_row(plan: &Plan, workload: &WorkloadPlan, group: &Group, groups: &[Gr
         tracer_cpu_ns: group
             .distribution(|sample| sample.tracer_user_ns?.checked_add(sample.tracer_sys_ns?)),
         ratio: None,
-        stops: group.stops(),
-        syscalls: group.count(|sample| sample.syscalls),
-        traced_events: group.count(|sample| sample.traced_events),
+        counts: group.counts(),
         syscalls_reference: None,
         context_switches: group.context_switches(),
-        stops_distribution: group.distribution(|sample| sample.stops_total),
+        stops_distribution: group.distribution(|sample| sample.counts.interceptions()),
         tracer_voluntary_distribution: group.distribution(|sample| sample.tracer_voluntary),
         tracee_voluntary_distribution: group.distribution(|sample| Some(sample.tracee_voluntary)),
         overhead_ns_per_syscall: None,

@@ -8,7 +8,7 @@
 
 use crate::group::Group;
 use crate::units::count_text;
-use harness_record::{WorkloadPlan, counted};
+use harness_record::{Counter, WorkloadPlan, counted};
 use harness_stats::{DISJOINT_CHANCE, disjoint_p, disjoint_size};
 
 /// Traced events per execution that a mode counted.
@@ -23,7 +23,7 @@ struct Events {
 impl Events {
     /// `None` where the mode cannot know.
     fn of(group: &Group) -> Option<Self> {
-        let mut values = group.per_execution(|sample| sample.traced_events);
+        let mut values = group.per_execution(|sample| sample.counts.get(Counter::TracedEvents));
         values.sort_unstable_by(f64::total_cmp);
         Some(Self {
             least: *values.first()?,

@@ -2,12 +2,14 @@
 //! the cells and the sentences around them.
 
 use crate::caption::{command_text, placement_text};
-use crate::summary::{LEVEL, MIN_PAIRS, UNTRACED, all_syscalls, overhead_measure};
+use crate::modes::facts;
+use crate::summary::{LEVEL, MIN_PAIRS, all_syscalls, overhead_measure};
 use crate::units::{
     UNKNOWN, count_text, duration_text, level_text, ns_text, per_text, ratio_interval_text,
 };
 use harness_record::{
-    Environment, FilterSummary, Record, ResultRow, TimeMeasure, WorkloadPlan, counted,
+    CONTROL, Counter, Environment, FilterSummary, Record, ResultRow, TimeMeasure, WorkloadPlan,
+    counted,
 };
 
 /// A table with its title and what is said under it.
@@ -41,13 +43,14 @@ impl View {
             TimeMeasure::WallNs => "wall\ntime",
             TimeMeasure::LoopNs => "loop\ntime",
         };
-        let ratio = format!("ratio to {UNTRACED}\n[{} interval]", level_text(LEVEL));
+        let ratio = format!("ratio to {CONTROL}\n[{} interval]", level_text(LEVEL));
+        let stops = stops_text(rows_of(record, workload));
         let header = [
             "mode",
             time,
             &ratio,
-            "stops",
-            "stops\nper\nsyscall",
+            &stops.replace("interceptions", "inter-\nceptions"),
+            &format!("{stops}\nper\nsyscall").replace("interceptions", "inter-\nceptions"),
             "switches\ntracer",
             "switches\ntracees",
             "added\nns per\nsyscall",
@@ -65,6 +68,12 @@ impl View {
     }
 }
 
+/// What a tracee is taken over by: stops, where no mode of the table has another way.
+fn stops_text<'a>(mut rows: impl Iterator<Item = &'a ResultRow>) -> &'static str {
+    let all_stops = rows.all(|row| row.counts.interceptions() == row.counts.get(Counter::Stops));
+    if all_stops { "stops" } else { "interceptions" }
+}
+
 fn cells(workload: &WorkloadPlan, row: &ResultRow, syscalls: Option<u64>) -> Vec<String> {
     let unknown = || UNKNOWN.to_string();
     let count = |count: Option<u64>| count.map_or_else(unknown, |n| count_text(n as f64));
@@ -72,7 +81,7 @@ fn cells(workload: &WorkloadPlan, row: &ResultRow, syscalls: Option<u64>) -> Vec
         TimeMeasure::WallNs => row.wall_ns,
         TimeMeasure::LoopNs => row.loop_ns,
     };
-    let stops = row.stops.map(|stops| stops.total);
+    let stops = row.counts.interceptions();
     let switches = row.context_switches;
     let per_syscall = stops
         .zip(syscalls.filter(|syscalls| *syscalls > 0))
@@ -101,7 +110,7 @@ pub(crate) fn mode_text(row: &ResultRow) -> String {
 /// The ratio with its interval; the untraced mode's is one by definition.
 pub(crate) fn ratio_text(row: &ResultRow) -> Option<String> {
     let ratio = row.ratio.as_ref()?;
-    Some(if row.mode == UNTRACED {
+    Some(if row.is_control() {
         "1".to_string()
     } else {
         ratio_interval_text(ratio)
@@ -151,14 +160,17 @@ fn notes(record: &Record, workload: &WorkloadPlan) -> Vec<String> {
             level_text(LEVEL)
         ));
     }
-    notes.push("stops, switches: medians a run; switches: voluntary context switches.".to_string());
+    let stops = stops_text(rows.clone());
+    notes.push(format!(
+        "{stops}, switches: medians a run; switches: voluntary context switches."
+    ));
     if let Some(calls) = measured.clone().find_map(|row| row.syscalls_reference) {
         let (time, whole) = match overhead_measure(workload) {
             TimeMeasure::WallNs => ("wall time", "a run"),
             TimeMeasure::LoopNs => ("loop time", "the loop"),
         };
         notes.push(format!(
-            "added ns per syscall: {time} above {UNTRACED} / {} syscalls of {whole}.",
+            "added ns per syscall: {time} above {CONTROL} / {} syscalls of {whole}.",
             count_text(calls as f64),
         ));
     }
@@ -179,6 +191,8 @@ fn notes(record: &Record, workload: &WorkloadPlan) -> Vec<String> {
             ));
         }
     }
+    let ran = record.plan.modes.iter().filter(|mode| mode.available);
+    notes.extend(ran.filter_map(facts));
     for row in rows.filter(|row| !row.available) {
         let reason = row
             .unavailable_reason

@@ -5,7 +5,7 @@
 mod common;
 
 use common::{CORE, mode, plan, record, sample, samples, workload};
-use harness_record::{Record, RecordDirectory, Sample, SampleStatus, State};
+use harness_record::{Counter, Record, RecordDirectory, Sample, SampleStatus, State};
 use harness_report::{EXPORT_FORMATS, Export, export};
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -435,7 +435,7 @@ fn values_are_per_execution_and_names_are_stable() {
 #[test]
 fn only_counts_that_never_vary_are_exact() {
     let (record, mut samples) = committed();
-    samples[1].stops_total = Some(9_471_206);
+    samples[1].counts.set(Counter::Stops, Some(9_471_206));
     assert_eq!(samples[1].mode, "ptrace");
     let text = to("gobench", &record, &samples).unwrap().text;
     assert!(text.contains("Unit stops/op better=lower\n"), "{text}");

@@ -7,7 +7,7 @@ mod common;
 use common::{CORE, measured};
 use harness_record::{Pin, State};
 use harness_report::{
-    Format, History, HistoryError, NamedRecord, Selection, history, render_history,
+    Format, History, HistoryError, NamedRecord, Selection, history, plot_history, render_history,
 };
 use proptest::prelude::*;
 
@@ -324,7 +324,7 @@ fn the_picture_is_labelled_and_captioned() {
     let mut records = stepped();
     records[2].record.results[1].ratio.as_mut().unwrap().low = None;
     records[17].record.environment.host = "build-8\u{1b}<&>".into();
-    let svg = all(records).plot();
+    let svg = plot_history(&all(records));
     if let Some(directory) = std::env::var_os("PICTURES") {
         std::fs::write(std::path::Path::new(&directory).join("trend.svg"), &svg).unwrap();
     }
@@ -361,6 +361,6 @@ proptest! {
             ratio.estimate = figures[3 * at].abs();
             (ratio.low, ratio.high) = (Some(figures[3 * at + 1].abs()), Some(figures[3 * at + 2].abs()));
         }
-        within_its_edges(&all(records).plot());
+        within_its_edges(&plot_history(&all(records)));
     }
 }

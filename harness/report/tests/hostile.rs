@@ -2,10 +2,10 @@
 //! that is made of the record ends, and neither steers a terminal nor turns
 //! into markup.
 
-use harness_record::{Record, RecordDirectory, Sample, steers};
+use harness_record::{Counter, Record, RecordDirectory, Sample, steers};
 use harness_report::{
-    EXPORT_FORMATS, Format, NamedRecord, Selection, export, history, plots, render, render_history,
-    summarise, write_report,
+    EXPORT_FORMATS, Format, NamedRecord, Selection, export, history, plot_history, plots, render,
+    render_history, summarise, write_report,
 };
 use serde_json::{Value, json};
 use std::path::Path;
@@ -95,7 +95,7 @@ fn make_all(what: &str, record: &Record, samples: &[Sample]) {
             let text = render_history(&history, format);
             is_tame(&format!("{what}: history as {format:?}"), &text, false);
         }
-        is_tame(what, &history.plot(), true);
+        is_tame(what, &plot_history(&history), true);
     }
 }
 
@@ -168,9 +168,13 @@ fn samples_may_hold_any_number() {
         ("tracer", |sample, n| {
             (sample.tracer_user_ns, sample.tracer_sys_ns) = (Some(n), Some(n));
         }),
-        ("stops", |sample, n| sample.stops_total = Some(n)),
-        ("syscalls", |sample, n| sample.syscalls = Some(n)),
-        ("traced events", |sample, n| sample.traced_events = Some(n)),
+        ("stops", |sample, n| sample.counts.set(Counter::Stops, n)),
+        ("syscalls", |sample, n| {
+            sample.counts.set(Counter::Syscalls, n);
+        }),
+        ("traced events", |sample, n| {
+            sample.counts.set(Counter::TracedEvents, n);
+        }),
         ("switches", |sample, n| sample.tracer_voluntary = Some(n)),
         ("executions", |sample, n| {
             sample.executions = u32::try_from(n).unwrap_or(u32::MAX);

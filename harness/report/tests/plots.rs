@@ -7,7 +7,7 @@
 mod common;
 
 use common::{CORE, Mode, measured, mode};
-use harness_record::Record;
+use harness_record::{Counter, Record};
 use harness_report::plots;
 use proptest::prelude::*;
 use std::path::Path;
@@ -218,8 +218,8 @@ proptest! {
             if let Some(ns) = &mut row.overhead_ns_per_syscall_distribution {
                 (ns.median, ns.low, ns.high) = (figure(0), Some(figure(1)), Some(figure(2)));
             }
-            if let Some(stops) = &mut row.stops {
-                stops.total = count;
+            if row.counts.get(Counter::Stops).is_some() {
+                row.counts.set(Counter::Stops, count);
             }
         }
         for plot in plots(&record) {

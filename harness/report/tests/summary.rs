@@ -8,7 +8,9 @@
 mod common;
 
 use common::{CORE, Mode, mode, plan, sample, workload};
-use harness_record::{Plan, ResultRow, Sample, SampleStatus, TimeMeasure, WorkloadPlan};
+use harness_record::{
+    Counter, Counts, Plan, ResultRow, Sample, SampleStatus, TimeMeasure, WorkloadPlan,
+};
 use harness_report::summarise;
 use harness_stats::random::Rng;
 use proptest::prelude::*;
@@ -116,10 +118,10 @@ fn figures_are_per_execution() {
             sample.tracer_involuntary = Some(0);
             if sample.mode == "ptrace" {
                 sample.wall_ns = n * 9_000;
-                sample.stops_total = Some(n * 40);
-                sample.stops_event = Some(n * 2);
-                sample.syscalls = Some(n * 16);
-                sample.traced_events = Some(n * 12);
+                sample.counts.set(Counter::Stops, Some(n * 40));
+                sample.counts.set(Counter::EventStops, Some(n * 2));
+                sample.counts.set(Counter::Syscalls, Some(n * 16));
+                sample.counts.set(Counter::TracedEvents, Some(n * 12));
             }
         });
         summarise(&plan, &samples)
@@ -129,10 +131,11 @@ fn figures_are_per_execution() {
     let ptrace = row(&rows, "ptrace");
     assert_eq!(ptrace.wall_ns.unwrap().median, 9_000.0);
     assert_eq!(ptrace.tracer_cpu_ns.unwrap().median, 50.0);
-    let stops = ptrace.stops.unwrap();
-    assert_eq!((stops.total, stops.event, stops.seccomp), (40, 2, 0));
+    let kinds = [Counter::Stops, Counter::EventStops, Counter::SeccompStops];
+    let stops = kinds.map(|kind| ptrace.counts.get(kind));
+    assert_eq!(stops, [Some(40), Some(2), Some(0)]);
     assert_eq!(ptrace.context_switches.unwrap().tracer_voluntary, Some(8));
-    assert_eq!(ptrace.syscalls, Some(16));
+    assert_eq!(ptrace.counts.get(Counter::Syscalls), Some(16));
     // (9,000 − 5,000) over 16 calls and over 40 stops.
     assert_eq!(ptrace.syscalls_reference, Some(16));
     assert_eq!(
@@ -145,8 +148,8 @@ fn figures_are_per_execution() {
     );
     let none = row(&rows, "none");
     // Nobody counts them, but without a tracer there are none.
-    assert_eq!(none.stops.unwrap().total, 0);
-    assert_eq!(none.syscalls, None);
+    assert_eq!(none.counts.get(Counter::Stops), Some(0));
+    assert_eq!(none.counts.get(Counter::Syscalls), None);
     assert_eq!(none.syscalls_reference, Some(16));
     assert_eq!(none.overhead_ns_per_syscall_distribution, None);
 }
@@ -168,8 +171,10 @@ fn loops_are_compared_with_loops() {
             let traced = sample.mode == "ptrace";
             sample.wall_ns = if traced { 31_000 } else { 10_000 };
             sample.loop_ns = Some(if traced { 24_000 } else { 4_000 });
-            sample.stops_total = Some(if traced { 420 } else { 0 });
-            sample.syscalls = traced.then_some(210);
+            sample
+                .counts
+                .set(Counter::Stops, if traced { 420 } else { 0 });
+            sample.counts.set(Counter::Syscalls, traced.then_some(210));
         });
         let rows = summarise(&plan, &samples);
         let ptrace = row(&rows, "ptrace");
@@ -253,7 +258,12 @@ fn every_mode_has_a_row() {
     );
     for row in &rows[2..] {
         assert_eq!(
-            (row.wall_ns, row.ratio, row.stops, row.verified),
+            (
+                row.wall_ns,
+                row.ratio,
+                row.counts.get(Counter::Stops),
+                row.verified
+            ),
             (None, None, None, None),
             "{} {}",
             row.workload,
@@ -357,11 +367,12 @@ fn events_are_verified() {
         };
         let plan = plan(vec![workload], &CORE[..3], 6);
         let samples = samples(&plan, |sample| {
-            sample.traced_events = match sample.mode.as_str() {
+            let events = match sample.mode.as_str() {
                 "ptrace" => ptrace(sample.pass),
                 "seccomp-linear" => linear(sample.pass),
                 _ => None,
             };
+            sample.counts.set(Counter::TracedEvents, events);
         });
         let rows = summarise(&plan, &samples);
         let row = row(&rows, "ptrace");
@@ -392,9 +403,10 @@ proptest! {
                 tracer_user_ns: Some(other),
                 tracer_sys_ns: Some(wall),
                 tracee_voluntary: other,
-                stops_total: count,
-                syscalls: count,
-                traced_events: count,
+                counts: Counts::default()
+                    .with(Counter::Stops, count)
+                    .with(Counter::Syscalls, count)
+                    .with(Counter::TracedEvents, count),
                 ..sample(slot, 1, 1)
             })
             .collect();
@@ -429,11 +441,12 @@ fn a_command_is_compared_only_where_chance_is_ruled_out() {
             ..plan(vec![workload], &CORE[..3], runs)
         };
         let samples = samples(&plan, |sample| {
-            sample.traced_events = match sample.mode.as_str() {
+            let events = match sample.mode.as_str() {
                 "ptrace" => Some(12),
                 "seccomp-linear" => Some(linear),
                 _ => None,
             };
+            sample.counts.set(Counter::TracedEvents, events);
         });
         let rows = summarise(&plan, &samples);
         let row = row(&rows, "ptrace");

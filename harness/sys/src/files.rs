@@ -41,6 +41,23 @@ pub fn wait_readable(first: BorrowedFd<'_>, second: BorrowedFd<'_>) -> Result<(b
     Ok((first, second))
 }
 
+/// What a descriptor is ready for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Ready {
+    /// There is something to read (`POLLIN`).
+    pub readable: bool,
+    /// Nothing more will come (`POLLHUP`, or an error).
+    pub hung_up: bool,
+}
+
+impl Ready {
+    /// Whether it is ready for anything.
+    #[must_use]
+    pub const fn any(self) -> bool {
+        self.readable || self.hung_up
+    }
+}
+
 /// Waits until one of some descriptors is readable or hung up, or `limit` has
 /// passed; says which are. A limit is rounded up to whole milliseconds, and to
 /// 24 days at most.
@@ -51,6 +68,18 @@ pub fn wait_readable_within<const N: usize>(
     descriptors: [BorrowedFd<'_>; N],
     limit: Option<Duration>,
 ) -> Result<[bool; N], Errno> {
+    wait_ready(descriptors, limit).map(|ready| ready.map(Ready::any))
+}
+
+/// The same, and says what for.
+///
+/// # Errors
+/// As [`wait_readable_within`].
+#[inline]
+pub fn wait_ready<const N: usize>(
+    descriptors: [BorrowedFd<'_>; N],
+    limit: Option<Duration>,
+) -> Result<[Ready; N], Errno> {
     let mut fds = descriptors.map(|fd| PollFd::new(fd, PollFlags::POLLIN));
     let deadline = limit.map(|limit| Instant::now() + limit);
     loop {
@@ -65,7 +94,15 @@ pub fn wait_readable_within<const N: usize>(
         match poll(&mut fds, timeout) {
             Err(Errno::EINTR) => {}
             Err(error) => return Err(error),
-            Ok(_) => return Ok(fds.map(|fd| fd.any().unwrap_or(false))),
+            Ok(_) => {
+                return Ok(fds.map(|fd| {
+                    let events = fd.revents().unwrap_or(PollFlags::POLLERR);
+                    Ready {
+                        readable: events.contains(PollFlags::POLLIN),
+                        hung_up: events.intersects(!PollFlags::POLLIN),
+                    }
+                }));
+            }
         }
     }
 }

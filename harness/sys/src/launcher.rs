@@ -6,18 +6,26 @@
 //! filter only then (a traced call without a tracer fails with `ENOSYS`), marks
 //! the start of the traced part with a SIGSTOP of its own, and executes. What
 //! goes wrong on the way is read from a pipe when the child has ended.
+//!
+//! Where the filter has a listener, its descriptor is the child's, close-on-exec, and each call that
+//! the child makes from then on may be one that waits for who has it. So it makes none: it says the
+//! number in shared memory, and looks there for its release into execve(2), until the supervisor has
+//! taken the descriptor (pidfd_getfd(2)).
 
+mod child;
 mod error;
+mod handover;
+mod launched;
 
 pub use error::{LaunchError, Step};
+pub use launched::{LaunchReport, Launched};
 
-use crate::seccomp::{self, SockFilter};
-use crate::{Errno, Tid, affinity, process, rusage};
-use std::convert::Infallible;
-use std::ffi::{CString, OsStr, OsString, c_char};
-use std::fs::File;
-use std::io::{ErrorKind, Read, Write};
-use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use crate::seccomp::Insn;
+use crate::{Errno, affinity, process};
+use child::{above, duplicate, exit_now, fork};
+use std::ffi::{CStr, CString, OsStr, OsString, c_char};
+use std::io::ErrorKind;
+use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
@@ -37,20 +45,52 @@ pub struct Launch<'fd> {
 
 /// How a program is to be started.
 #[derive(Debug, Clone, Copy)]
-pub enum Start<'f> {
-    /// Nobody traces it; it is killed with its parent.
-    Untraced,
-    /// A tracer attaches before it is released.
-    Traced,
-    /// The same, and it installs a filter on itself before the mark.
-    Filtered(&'f [SockFilter]),
-    /// Nobody traces it, and it installs a filter on itself.
-    FilteredUntraced(&'f [SockFilter]),
+pub struct Start<'f> {
+    /// A tracer attaches before it is released, and it marks its start with a SIGSTOP. A program
+    /// that nobody traces is killed with its parent instead.
+    pub traced: bool,
+    /// The filter that it installs on itself, and who answers its notifications. It does so after its
+    /// release where that is a tracer or a supervisor, before it otherwise.
+    pub filter: Option<(&'f [Insn], Listener)>,
 }
 
-impl Start<'_> {
-    fn is_traced(self) -> bool {
-        matches!(self, Self::Traced | Self::Filtered(_))
+/// Whether a filter gets a listener for its `SECCOMP_RET_USER_NOTIF`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Listener {
+    /// It does not: such a call fails with `ENOSYS`.
+    None,
+    /// It does, and the supervisor takes it ([`Launched::take_listener`]).
+    Taken,
+}
+
+impl<'f> Start<'f> {
+    /// Nobody traces it, and it has no filter.
+    pub const UNTRACED: Self = Self {
+        traced: false,
+        filter: None,
+    };
+    /// A tracer attaches before it is released; it has no filter.
+    pub const TRACED: Self = Self {
+        traced: true,
+        filter: None,
+    };
+
+    /// The same, and it installs `program` on itself.
+    #[must_use]
+    pub const fn filtered(self, program: &'f [Insn]) -> Self {
+        Self {
+            filter: Some((program, Listener::None)),
+            ..self
+        }
+    }
+
+    /// The same with a listener, which this process takes.
+    #[must_use]
+    pub const fn supervised(self, program: &'f [Insn]) -> Self {
+        Self {
+            filter: Some((program, Listener::Taken)),
+            ..self
+        }
     }
 }
 
@@ -72,11 +112,9 @@ impl<'fd> Launch<'fd> {
             .find(|(name, _)| name == "PATH")
             .map(|(_, path)| path.as_os_str());
         let program = resolve(program, path)?;
-        let variables = environment.into_iter().map(|(mut name, value)| {
-            name.push("=");
-            name.push(value);
-            c_string(name)
-        });
+        let variables = environment
+            .iter()
+            .map(|(name, value)| variable(name, value));
         Ok(Self {
             program: c_string(program.into_os_string())?,
             arguments: arguments
@@ -98,6 +136,47 @@ impl<'fd> Launch<'fd> {
     /// [`LaunchError::NulByte`].
     pub fn directory(&mut self, directory: &Path) -> Result<&mut Self, LaunchError> {
         self.directory = Some(c_string(directory.as_os_str().to_owned())?);
+        Ok(self)
+    }
+
+    /// Sets a variable of its environment, in the place of one of that name. Which file is executed
+    /// was decided by the `PATH` before.
+    ///
+    /// # Errors
+    /// [`LaunchError::NulByte`].
+    pub fn set_env(&mut self, name: &OsStr, value: &OsStr) -> Result<&mut Self, LaunchError> {
+        let variable = variable(name, value)?;
+        self.environment
+            .retain(|other| value_of(other, name).is_none());
+        self.environment.push(variable);
+        Ok(self)
+    }
+
+    /// Has another program execute this one: what is executed becomes the first word of `before`,
+    /// by path or by name in the `PATH` of the environment, with the other words, the path of this
+    /// program, its arguments but the first, and `after`.
+    ///
+    /// # Errors
+    /// As [`Launch::new`]; [`LaunchError::NotFound`] also where `before` is empty.
+    pub fn wrapped_by(
+        &mut self,
+        before: &[OsString],
+        after: &[OsString],
+    ) -> Result<&mut Self, LaunchError> {
+        let wrapper = before.first().map_or(OsStr::new(""), OsString::as_os_str);
+        let path = OsStr::new("PATH");
+        let path = self
+            .environment
+            .iter()
+            .find_map(|variable| value_of(variable, path));
+        let wrapper = c_string(resolve(wrapper, path)?.into_os_string())?;
+        let words = |words: &[OsString]| words.iter().cloned().map(c_string).collect();
+        let (before, after): (Result<Vec<_>, _>, Result<Vec<_>, _>) = (words(before), words(after));
+        let (mut arguments, after) = (before?, after?);
+        arguments.push(std::mem::replace(&mut self.program, wrapper));
+        arguments.extend(self.arguments.drain(..).skip(1));
+        arguments.extend(after);
+        self.arguments = arguments;
         Ok(self)
     }
 
@@ -145,10 +224,9 @@ impl<'fd> Launch<'fd> {
         let set_up = || self.set_up();
         let reserved = self.reserved();
         let become_program = || Err(self.execute(&arguments, &environment));
-        fork(start, reserved, set_up, become_program).map(|launched| Launched {
-            program: PathBuf::from(OsString::from_vec(self.program.as_bytes().to_vec())),
-            ..launched
-        })
+        let mut launched = fork(start, reserved, set_up, become_program)?;
+        launched.program = PathBuf::from(OsString::from_vec(self.program.as_bytes().to_vec()));
+        Ok(launched)
     }
 
     /// The descriptors that it is to get, each with its number there.
@@ -224,259 +302,22 @@ pub fn spawn_probe(start: Start<'_>) -> Result<Launched, LaunchError> {
     fork(start, 0, || Ok(()), call)
 }
 
-/// A child that has not been waited for.
-#[derive(Debug)]
-pub struct Launched {
-    tid: Tid,
-    go: File,
-    messages: File,
-    program: PathBuf,
-    said: LaunchReport,
-    failed: Option<(Step, Errno)>,
-}
-
-/// What a child that became its program had to do on the way.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct LaunchReport {
-    /// It had to set `no_new_privs` for its filter.
-    pub no_new_privs: bool,
-    /// Its largest resident set before it executed its program, KiB: pages it has of its parent
-    /// by fork(2), which its `ru_maxrss` keeps for ever (`setmax_mm_hiwater_rss` in `exec_mmap`, fs/exec.c).
-    pub inherited_rss_kib: u64,
-}
-
-impl Launched {
-    /// The child.
-    #[must_use]
-    pub fn tid(&self) -> Tid {
-        self.tid
-    }
-
-    /// Ends a child that was not released, and reaps it.
-    pub fn cancel(self) {
-        let tid = self.tid;
-        // The child exits when it finds the pipe closed.
-        drop(self);
-        while crate::wait::one(tid) == Err(Errno::EINTR) {}
-    }
-
-    /// Waits until a child that nobody traces has done all that comes before its
-    /// release, or has failed to, which [`Launched::report`] tells.
-    pub fn await_ready(&mut self) {
-        while !matches!(self.next_message(), None | Some(READY)) {}
-    }
-
-    /// Lets the child go on.
-    pub fn release(&mut self) {
-        // Fails only when the child is dead, which its wait status tells.
-        let _ = self.go.write_all(&[GO]);
-    }
-
-    /// What the child reported, once it has ended or become its program.
-    ///
-    /// # Errors
-    /// [`LaunchError::Child`].
-    pub fn report(mut self) -> Result<LaunchReport, LaunchError> {
-        while self.next_message().is_some() {}
-        match self.failed {
-            None => Ok(self.said),
-            Some((step, errno)) => Err(LaunchError::Child {
-                program: self.program,
-                step,
-                errno,
-            }),
-        }
-    }
-
-    /// Takes the child's next message into account, and returns its first byte;
-    /// `None` once the child has ended or become its program.
-    fn next_message(&mut self) -> Option<u8> {
-        let mut message = [0; 5];
-        self.messages.read_exact(&mut message).ok()?;
-        let [kind, errno @ ..] = message;
-        if kind == NO_NEW_PRIVS_SET {
-            self.said.no_new_privs = true;
-        } else if kind == INHERITED_RSS {
-            let kib = i32::from_ne_bytes(errno);
-            self.said.inherited_rss_kib = u64::try_from(kib).unwrap_or(0);
-        } else if let Some(&step) = Step::ALL.iter().find(|&&known| known as u8 == kind) {
-            self.failed = Some((step, Errno::from_raw(i32::from_ne_bytes(errno))));
-        }
-        Some(kind)
-    }
-}
-
-const GO: u8 = 1;
-/// Exit code of a child that could not become its program, as in a shell.
-const CANNOT_EXECUTE: i32 = 127;
-// What else than a failed step a message can say.
-const NO_NEW_PRIVS_SET: u8 = 0x80;
-const READY: u8 = 0x81;
-const INHERITED_RSS: u8 = 0x82;
-
-/// The child sets itself up, waits for its release, and becomes its program;
-/// a child that nobody traces has nothing left to do between the last two, and
-/// says when it has come there. Its pipes have no number below `reserved`, where
-/// `set_up` may put other descriptors.
-fn fork(
-    start: Start<'_>,
-    reserved: RawFd,
-    set_up: impl FnOnce() -> Result<(), (Step, Errno)>,
-    become_program: impl FnOnce() -> Result<Infallible, (Step, Errno)>,
-) -> Result<Launched, LaunchError> {
-    let failed = |operation| move |errno| LaunchError::Parent { operation, errno };
-    let pipe = || nix::unistd::pipe2(nix::fcntl::OFlag::O_CLOEXEC).map_err(failed("pipe2(2)"));
-    let out_of_the_way = |end: OwnedFd| {
-        if end.as_raw_fd() >= reserved {
-            return Ok(end);
-        }
-        let raised = above(end.as_raw_fd(), reserved).map_err(failed("fcntl(F_DUPFD_CLOEXEC)"))?;
-        // SAFETY: the kernel has just opened it for this call alone.
-        Ok(unsafe { OwnedFd::from_raw_fd(raised) })
-    };
-    let ((go_read, go_write), (messages_read, messages_write)) = (pipe()?, pipe()?);
-    // The child closes the other two before it puts anything in its place.
-    let (go_read, messages_write) = (out_of_the_way(go_read)?, out_of_the_way(messages_write)?);
-    let parent = process::own();
-    // SAFETY: the child takes no lock that another thread could hold but those
-    // of the allocator, which glibc keeps usable across fork(2), until it
-    // executes or exits, which it does below.
-    match unsafe { nix::unistd::fork() } {
-        Err(errno) => Err(failed("fork(2)")(errno)),
-        Ok(nix::unistd::ForkResult::Parent { child }) => Ok(Launched {
-            tid: Tid(child.as_raw()),
-            go: File::from(go_write),
-            messages: File::from(messages_read),
-            program: PathBuf::new(),
-            said: LaunchReport::default(),
-            failed: None,
-        }),
-        Ok(nix::unistd::ForkResult::Child) => {
-            drop((go_write, messages_read));
-            let mut messages = File::from(messages_write);
-            let outcome = prepare(start, parent)
-                .and_then(|()| set_up())
-                .and_then(|()| arrange(start, File::from(go_read), &mut messages))
-                .and_then(|()| become_program());
-            let Err((step, errno)) = outcome;
-            let mut message = [step as u8, 0, 0, 0, 0];
-            message[1..].copy_from_slice(&(errno as i32).to_ne_bytes());
-            let _ = messages.write_all(&message);
-            exit_now(CANNOT_EXECUTE)
-        }
-    }
-}
-
-/// What any child does first.
-fn prepare(start: Start<'_>, parent: Tid) -> Result<(), (Step, Errno)> {
-    if !start.is_traced() {
-        process::die_with_parent().map_err(|errno| (Step::ParentDeath, errno))?;
-        if process::parent() != parent {
-            exit_now(CANNOT_EXECUTE);
-        }
-    }
-    default_signals();
-    Ok(())
-}
-
-/// Waits for the release, and installs the filter: after it, as then the tracer
-/// has attached, or before, where there is none. Nothing may come between the
-/// mark and execve(2), as the tracer counts from the mark on.
-fn arrange(start: Start<'_>, mut go: File, messages: &mut File) -> Result<(), (Step, Errno)> {
-    let own = nix::unistd::Pid::from_raw(process::own().0);
-    if let Start::FilteredUntraced(program) = start {
-        install(program, messages)?;
-    }
-    let inherited = i32::try_from(rusage::own().max_rss_kib).unwrap_or(i32::MAX);
-    let mut message = [INHERITED_RSS, 0, 0, 0, 0];
-    message[1..].copy_from_slice(&inherited.to_ne_bytes());
-    let _ = messages.write_all(&message);
-    if !start.is_traced() {
-        let _ = messages.write_all(&[READY, 0, 0, 0, 0]);
-    }
-    let mut byte = [0];
-    // End of file: the parent is gone.
-    if go.read_exact(&mut byte).is_err() || byte != [GO] {
-        exit_now(CANNOT_EXECUTE);
-    }
-    drop(go);
-    if let Start::Filtered(program) = start {
-        install(program, messages)?;
-    }
-    if start.is_traced() {
-        nix::sys::signal::kill(own, nix::sys::signal::Signal::SIGSTOP)
-            .map_err(|errno| (Step::Mark, errno))?;
-    }
-    Ok(())
-}
-
-/// Installs a filter, with `no_new_privs` only where the kernel insists.
-fn install(program: &[SockFilter], messages: &mut File) -> Result<(), (Step, Errno)> {
-    match seccomp::install(program) {
-        Err(Errno::EACCES) => {
-            seccomp::set_no_new_privs().map_err(|errno| (Step::NoNewPrivs, errno))?;
-            let _ = messages.write_all(&[NO_NEW_PRIVS_SET, 0, 0, 0, 0]);
-            seccomp::install(program).map_err(|errno| (Step::Filter, errno))
-        }
-        result => result.map_err(|errno| (Step::Filter, errno)),
-    }
-}
-
-/// Undoes what was done to signals between the user's shell and here: the Rust
-/// runtime ignores SIGPIPE, glibc's posix_spawn(3) the two signals it keeps for
-/// itself, and the caller may block some.
-fn default_signals() {
-    const GLIBC_CANCEL: i32 = 32;
-    const GLIBC_SETXID: i32 = 33;
-    let empty = nix::sys::signal::SigSet::empty();
-    let _ = empty.thread_set_mask();
-    for signal in [libc::SIGPIPE, GLIBC_CANCEL, GLIBC_SETXID] {
-        // `struct kernel_sigaction`: handler SIG_DFL, no flags, no restorer, empty mask.
-        let default = [0_u64; 4];
-        let set_size = size_of::<u64>();
-        let none = std::ptr::null_mut::<u64>();
-        // SAFETY: `default` lives and has the kernel's layout; glibc's own
-        // function refuses its two signals. No handler is installed.
-        unsafe {
-            libc::syscall(
-                libc::SYS_rt_sigaction,
-                signal,
-                default.as_ptr(),
-                none,
-                set_size,
-            )
-        };
-    }
-}
-
-/// A duplicate with a number that is not below `least`, close-on-exec.
-fn above(descriptor: RawFd, least: RawFd) -> Result<RawFd, Errno> {
-    // SAFETY: integer arguments only.
-    let number = unsafe { libc::fcntl(descriptor, libc::F_DUPFD_CLOEXEC, least) };
-    // EINVAL: `least` is not below RLIMIT_NOFILE (fcntl(2)).
-    Errno::result(number).map_err(|errno| match errno {
-        Errno::EINVAL => Errno::EMFILE,
-        other => other,
-    })
-}
-
-fn duplicate(from: RawFd, to: RawFd) -> Result<(), Errno> {
-    if from == to {
-        // dup2(2) of equal numbers changes nothing, close-on-exec included.
-        // SAFETY: integer arguments only.
-        return Errno::result(unsafe { libc::fcntl(from, libc::F_SETFD, 0) }).map(drop);
-    }
-    // SAFETY: integer arguments only; the child owns all its descriptors.
-    Errno::result(unsafe { libc::dup2(from, to) }).map(drop)
-}
-
-fn exit_now(code: i32) -> ! {
-    // SAFETY: ends the process without running the parent's exit handlers.
-    unsafe { libc::_exit(code) }
-}
-
 fn c_string(value: OsString) -> Result<CString, LaunchError> {
     CString::new(value.as_bytes()).map_err(|_| LaunchError::NulByte(value))
+}
+
+/// `NAME=VALUE`, as environ(7) has it.
+fn variable(name: &OsStr, value: &OsStr) -> Result<CString, LaunchError> {
+    let mut variable = name.to_owned();
+    variable.push("=");
+    variable.push(value);
+    c_string(variable)
+}
+
+/// The value of a variable, if it is the one called `name`.
+fn value_of<'a>(variable: &'a CStr, name: &OsStr) -> Option<&'a OsStr> {
+    let value = variable.to_bytes().strip_prefix(name.as_bytes())?;
+    value.strip_prefix(b"=").map(OsStr::from_bytes)
 }
 
 /// The file that execvp(3) would execute for `program`: itself if it has a
@@ -553,6 +394,69 @@ mod tests {
             resolve(OsStr::new(""), path),
             Err(LaunchError::NotFound { .. })
         ));
+    }
+
+    fn launch(environment: &[(&str, &str)]) -> Launch<'static> {
+        let words = ["name", "one", "two"].map(OsStr::new);
+        let environment = environment
+            .iter()
+            .map(|(name, value)| (name.into(), value.into()));
+        Launch::new(OsStr::new("/bin/sh"), words, environment).unwrap()
+    }
+
+    fn words(of: &[CString]) -> Vec<&str> {
+        of.iter().map(|word| word.to_str().unwrap()).collect()
+    }
+
+    #[test]
+    fn a_wrapper_gets_the_resolved_program_between_its_words() {
+        let mut launch = launch(&[("PATH", "/nonexistent:/bin")]);
+        let (before, after) = (["env".into(), "-i".into()], ["last".into()]);
+        launch.wrapped_by(&before, &after).unwrap();
+        assert_eq!(launch.program.to_str(), Ok("/bin/env"));
+        assert_eq!(
+            words(&launch.arguments),
+            ["env", "-i", "/bin/sh", "one", "two", "last"]
+        );
+        // A second one wraps the first.
+        launch.wrapped_by(&["/bin/nice".into()], &[]).unwrap();
+        assert_eq!(launch.program.to_str(), Ok("/bin/nice"));
+        assert_eq!(
+            words(&launch.arguments),
+            [
+                "/bin/nice",
+                "/bin/env",
+                "-i",
+                "/bin/sh",
+                "one",
+                "two",
+                "last"
+            ]
+        );
+    }
+
+    #[test]
+    fn a_wrapper_that_is_nowhere_changes_nothing() {
+        let mut launch = launch(&[("PATH", "/bin")]);
+        for wrapper in [vec!["no-such-command".into()], Vec::new()] {
+            let error = launch.wrapped_by(&wrapper, &[]).unwrap_err();
+            assert!(matches!(error, LaunchError::NotFound { .. }), "{error}");
+        }
+        assert_eq!(launch.program.to_str(), Ok("/bin/sh"));
+        assert_eq!(words(&launch.arguments), ["name", "one", "two"]);
+    }
+
+    #[test]
+    fn a_variable_replaces_the_one_of_its_name_only() {
+        let mut launch = launch(&[("PATH", "/bin"), ("A", "1"), ("AB", "2")]);
+        for value in ["3", "4=5"] {
+            launch.set_env(OsStr::new("A"), OsStr::new(value)).unwrap();
+        }
+        assert_eq!(words(&launch.environment), ["PATH=/bin", "AB=2", "A=4=5"]);
+        let error = launch
+            .set_env(OsStr::new("A"), OsStr::new("\0"))
+            .unwrap_err();
+        assert!(matches!(error, LaunchError::NulByte(_)), "{error}");
     }
 
     #[test]

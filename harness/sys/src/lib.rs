@@ -14,12 +14,15 @@ pub mod launcher;
 pub mod pid_namespace;
 pub mod probe_calls;
 pub mod process;
+pub mod procfs;
 pub mod ptrace;
 pub mod rusage;
 pub mod seccomp;
 pub mod seccomp_dump;
+mod shared_words;
 pub mod signals;
 pub mod spawn;
+pub mod user_notification;
 pub mod wait;
 
 pub use nix::errno::Errno;

@@ -5,8 +5,9 @@
 //! namespace its numbers are those of other processes, which must not be
 //! traced, described or killed in the place of the harness's own.
 
+use crate::procfs::{self, Fields};
 use crate::{Errno, Tid, process};
-use std::fs::{read_link, read_to_string, symlink_metadata};
+use std::fs::{read_link, symlink_metadata};
 
 /// Why processes cannot be found by the numbers in /proc.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -37,9 +38,9 @@ pub enum ForeignProc {
 /// # Errors
 /// [`ForeignProc`]: no number in /proc may be used.
 pub fn check() -> Result<(), ForeignProc> {
-    let status = read_to_string("/proc/self/status");
+    let status = procfs::own_status();
     let status = status.map_err(|error| Errno::from_raw(error.raw_os_error().unwrap_or(0)));
-    judge(status.as_deref().map_err(|&errno| errno), process::own())?;
+    judge(&status.map_err(ForeignProc::Unreadable)?, process::own())?;
     // Linux 4.12. Without a first process in the new namespace the link is there
     // and cannot be read (`pidns_for_children_get` in kernel/pid_namespace.c).
     let children = "/proc/self/ns/pid_for_children";
@@ -55,9 +56,8 @@ pub fn check() -> Result<(), ForeignProc> {
 /// What the status of this process (proc_pid_status(5)) tells. `NSpid` has its
 /// number in the namespace of that /proc and in each one below, down to its own.
 /// Before Linux 4.1 there is only the first, which may be the same by chance.
-fn judge(status: Result<&str, Errno>, own: Tid) -> Result<(), ForeignProc> {
-    let text = status.map_err(ForeignProc::Unreadable)?;
-    let numbers = process::field(text, "NSpid").or_else(|| process::field(text, "Pid"));
+fn judge(status: &Fields, own: Tid) -> Result<(), ForeignProc> {
+    let numbers = status.get("NSpid").or_else(|| status.get("Pid"));
     if numbers == Some(own.to_string().as_str()) {
         Ok(())
     } else {
@@ -80,25 +80,22 @@ mod tests {
     #[test]
     fn a_proc_of_another_namespace_is_told_by_its_numbers() {
         for (status, expected) in [
-            (Ok("Pid:\t7\nNSpid:\t7\n"), Ok(())),
+            ("Pid:\t7\nNSpid:\t7\n", Ok(())),
             // Of a namespace above, where the process may have the same number.
             (
-                Ok("Pid:\t4321\nNSpid:\t4321\t7\n"),
+                "Pid:\t4321\nNSpid:\t4321\t7\n",
                 Err(ForeignProc::OfAnotherNamespace),
             ),
             (
-                Ok("Pid:\t7\nNSpid:\t7\t7\n"),
+                "Pid:\t7\nNSpid:\t7\t7\n",
                 Err(ForeignProc::OfAnotherNamespace),
             ),
             // Before Linux 4.1.
-            (Ok("Pid:\t7\n"), Ok(())),
-            (Ok("Pid:\t70\n"), Err(ForeignProc::OfAnotherNamespace)),
-            (
-                Err(Errno::ENOENT),
-                Err(ForeignProc::Unreadable(Errno::ENOENT)),
-            ),
+            ("Pid:\t7\n", Ok(())),
+            ("Pid:\t70\n", Err(ForeignProc::OfAnotherNamespace)),
+            ("", Err(ForeignProc::OfAnotherNamespace)),
         ] {
-            assert_eq!(judge(status, Tid(7)), expected, "{status:?}");
+            assert_eq!(judge(&status.into(), Tid(7)), expected, "{status}");
         }
     }
 }

@@ -10,9 +10,10 @@ use std::marker::PhantomData;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
-use std::{io, ptr, slice, thread};
+use std::{io, ptr, thread};
 
-use crate::seccomp::{self, SockFilter};
+use crate::seccomp::{self, Insn, code};
+use crate::shared_words::SharedWords;
 use crate::{Errno, Tid, process, spawn};
 
 /// Why a child brought no results.
@@ -119,39 +120,6 @@ fn ended(child: Tid) -> io::Result<Option<i32>> {
     Ok((Errno::result(pid)? != 0).then_some(status))
 }
 
-/// Memory that a child shares with its parent (mmap(2), `MAP_SHARED`).
-struct SharedWords {
-    start: *mut libc::c_void,
-    count: usize,
-}
-
-impl SharedWords {
-    fn new(count: usize) -> io::Result<Self> {
-        let bytes = count * size_of::<AtomicU64>();
-        let protection = libc::PROT_READ | libc::PROT_WRITE;
-        let flags = libc::MAP_SHARED | libc::MAP_ANONYMOUS;
-        // SAFETY: the kernel chooses an address that nothing uses.
-        let start = unsafe { libc::mmap(ptr::null_mut(), bytes, protection, flags, -1, 0) };
-        if start == libc::MAP_FAILED {
-            return Err(io::Error::last_os_error());
-        }
-        Ok(Self { start, count })
-    }
-
-    fn words(&self) -> &[AtomicU64] {
-        // SAFETY: the mapping has room for `count` words, is page-aligned, zeroed (a valid
-        // `AtomicU64`), and lives as long as `self`.
-        unsafe { slice::from_raw_parts(self.start.cast(), self.count) }
-    }
-}
-
-impl Drop for SharedWords {
-    fn drop(&mut self) {
-        // SAFETY: our own mapping; the references into it do not outlive `self`. A failure leaks it.
-        unsafe { libc::munmap(self.start, self.count * size_of::<AtomicU64>()) };
-    }
-}
-
 /// Where a call enters the kernel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Entry {
@@ -188,24 +156,9 @@ impl Guard {
         const NUMBER: u32 = 0;
         const ARCH: u32 = 4;
         const FIRST_ARGUMENT: u32 = 16;
-        let load = |offset| SockFilter {
-            code: 0x20, // ld [k]
-            jt: 0,
-            jf: 0,
-            k: offset,
-        };
-        let unless = |k, jf| SockFilter {
-            code: 0x15, // jeq #k
-            jt: 0,
-            jf,
-            k,
-        };
-        let ret = |k| SockFilter {
-            code: 0x06, // ret #k
-            jt: 0,
-            jf: 0,
-            k,
-        };
+        let load = |offset| Insn::statement(code::LD_ABS, offset);
+        let unless = |k, jf| Insn::jump(code::JEQ_K, k, 0, jf);
+        let ret = |k| Insn::statement(code::RET_K, k);
         seccomp::set_no_new_privs()?;
         seccomp::install(&[
             load(ARCH),
@@ -226,7 +179,7 @@ impl Guard {
     ///
     /// # Errors
     /// See [`seccomp::install`].
-    pub fn test(&self, program: &[SockFilter]) -> Result<(), Errno> {
+    pub fn test(&self, program: &[Insn]) -> Result<(), Errno> {
         seccomp::install(program)
     }
 
@@ -400,14 +353,7 @@ mod tests {
     /// The strictest action decides, and of equal ones the newest filter's data.
     #[test]
     fn a_filter_under_test_decides_on_errors_alone() {
-        let ret = |k| {
-            [SockFilter {
-                code: 0x06,
-                jt: 0,
-                jf: 0,
-                k,
-            }]
-        };
+        let ret = |k| [Insn::statement(code::RET_K, k)];
         for (value, expected) in [
             (libc::SECCOMP_RET_ERRNO | 7, 7),
             (libc::SECCOMP_RET_ALLOW, 4095),
@@ -428,12 +374,11 @@ mod tests {
     #[test]
     fn arguments_that_are_not_given_are_zeros() {
         const ARGUMENTS: u32 = 16;
-        let insn = |code, jt, jf, k| SockFilter { code, jt, jf, k };
-        let ret = |errno| insn(0x06, 0, 0, libc::SECCOMP_RET_ERRNO | errno);
+        let ret = |errno| Insn::statement(code::RET_K, libc::SECCOMP_RET_ERRNO | errno);
         let mut program = Vec::new();
         for half in 2..12 {
-            program.push(insn(0x20, 0, 0, ARGUMENTS + 4 * half)); // ld [k]
-            program.push(insn(0x15, 1, 0, 0)); // jeq #0
+            program.push(Insn::statement(code::LD_ABS, ARGUMENTS + 4 * half));
+            program.push(Insn::jump(code::JEQ_K, 0, 1, 0));
             program.push(ret(100 + half));
         }
         program.push(ret(7));

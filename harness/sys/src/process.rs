@@ -1,9 +1,9 @@
 //! What a process may ask for itself and its children (prctl(2), kill(2)).
 
-use crate::{Errno, Tid};
+use crate::{Errno, Tid, procfs};
 use nix::sys::signal::{SigHandler, SigSet, Signal, kill as nix_kill, signal};
 use nix::unistd::Pid;
-use std::os::fd::{FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::time::Duration;
 
 /// Makes orphaned descendants children of this process, so that they can be
@@ -98,6 +98,21 @@ pub fn descriptor(child: Tid) -> Result<OwnedFd, Errno> {
     Ok(unsafe { OwnedFd::from_raw_fd(number) })
 }
 
+/// A duplicate of descriptor `number` of a process, close-on-exec (pidfd_getfd(2), Linux 5.6); the
+/// process is that of a [`descriptor`].
+///
+/// # Errors
+/// `EBADF`: it has none of that number; `ESRCH`: gone; `EPERM`: not ours to trace (ptrace(2), "Ptrace
+/// access mode checking"); `ENOSYS` before Linux 5.6; `EMFILE`.
+pub fn take_descriptor(process: BorrowedFd<'_>, number: RawFd) -> Result<OwnedFd, Errno> {
+    let process = process.as_raw_fd();
+    // SAFETY: integer arguments only.
+    let own = Errno::result(unsafe { libc::syscall(libc::SYS_pidfd_getfd, process, number, 0) })?;
+    let own = RawFd::try_from(own).map_err(|_| Errno::EBADF)?;
+    // SAFETY: the kernel has just opened it for this call alone.
+    Ok(unsafe { OwnedFd::from_raw_fd(own) })
+}
+
 /// The parent of this process.
 #[must_use]
 pub fn parent() -> Tid {
@@ -156,11 +171,7 @@ pub fn shares_pid_namespace(process: Tid) -> bool {
 #[must_use]
 pub fn children() -> Vec<Tid> {
     let own = own();
-    let Ok(entries) = std::fs::read_dir("/proc") else {
-        return Vec::new();
-    };
-    entries
-        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok().map(Tid))
+    procfs::processes()
         .filter(|&process| parent_of(process) == Some(own) && crate::wait::is_ours(process))
         .collect()
 }
@@ -168,32 +179,13 @@ pub fn children() -> Vec<Tid> {
 /// The parent of a process; `None` where it has been waited for.
 #[must_use]
 pub fn parent_of(process: Tid) -> Option<Tid> {
-    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
-    after_command(&stat).nth(1)?.parse().ok().map(Tid)
+    procfs::stat(process).ok()?.parent()
 }
 
 /// The process that a thread belongs to.
 #[must_use]
 pub fn of_thread(thread: Tid) -> Option<Tid> {
-    let status = std::fs::read_to_string(format!("/proc/{thread}/status")).ok()?;
-    field(&status, "Tgid")?.parse().ok().map(Tid)
-}
-
-/// The fields of proc_pid_stat(5) after the command's name, which may hold
-/// parentheses and blanks: state, parent, …
-pub fn after_command(stat: &str) -> impl Iterator<Item = &str> {
-    let fields = stat.rsplit_once(')').map_or("", |(_, fields)| fields);
-    fields.split_whitespace()
-}
-
-/// The value of the first line `NAME: VALUE`, with blanks around the colon, as
-/// in proc_pid_status(5), proc_pid_io(5) and proc_cpuinfo(5).
-#[must_use]
-pub fn field<'a>(text: &'a str, name: &str) -> Option<&'a str> {
-    text.lines().find_map(|line| {
-        let (key, value) = line.split_once(':')?;
-        (key.trim() == name).then(|| value.trim())
-    })
+    procfs::status(thread).ok()?.process()
 }
 
 /// Kills and reaps every child of this process, and, where it is a subreaper,
@@ -215,26 +207,5 @@ pub fn kill_descendants() {
         }
         // Orphans may have come meanwhile, so none is waited for by itself.
         std::thread::sleep(Duration::from_millis(1));
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn fields_follow_the_last_parenthesis() {
-        let fields: Vec<_> = after_command("7 (a) S (b c) R 3 9\n").collect();
-        assert_eq!(fields, ["R", "3", "9"]);
-        assert_eq!(after_command("").next(), None);
-    }
-
-    #[test]
-    fn lines_are_found_by_their_whole_name() {
-        let status = "nonvoluntary:\t2\nvoluntary:\t7\nmodel name\t: A: B\nempty:\n";
-        assert_eq!(field(status, "voluntary"), Some("7"));
-        assert_eq!(field(status, "model name"), Some("A: B"));
-        assert_eq!(field(status, "empty"), Some(""));
-        assert_eq!(field(status, "model"), None);
     }
 }

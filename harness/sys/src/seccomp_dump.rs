@@ -1,6 +1,6 @@
 //! Reading the filters of another thread (ptrace(2), `PTRACE_SECCOMP_GET_FILTER`, Linux 4.4).
 
-use crate::seccomp::SockFilter;
+use crate::seccomp::Insn;
 use crate::{Errno, Tid};
 
 /// `uapi/linux/ptrace.h`.
@@ -16,14 +16,8 @@ const MAX_INSTRUCTIONS: usize = 4096;
 /// `EACCES`: the caller has no CAP_SYS_ADMIN in the initial user namespace, or is under seccomp itself; `ENOENT`: no
 /// filter with this index; `EINVAL`: the thread has no filter at all, or the kernel was built without
 /// CONFIG_CHECKPOINT_RESTORE; `EMEDIUMTYPE`: the filter is no classic BPF; `ESRCH`: not stopped, or gone.
-pub fn filter(tid: Tid, index: usize) -> Result<Vec<SockFilter>, Errno> {
-    let zero = SockFilter {
-        code: 0,
-        jt: 0,
-        jf: 0,
-        k: 0,
-    };
-    let mut program = vec![zero; MAX_INSTRUCTIONS];
+pub fn filter(tid: Tid, index: usize) -> Result<Vec<Insn>, Errno> {
+    let mut program = vec![Insn::statement(0, 0); MAX_INSTRUCTIONS];
     // SAFETY: the kernel writes as many instructions as a filter has, which are no more than `program` has room for,
     // with the layout of `struct sock_filter`; any bytes are a valid instruction.
     let length = unsafe {

@@ -131,6 +131,38 @@ impl ChildSignals {
     }
 }
 
+/// SIGCHLD as a descriptor that is readable once one has come.
+#[derive(Debug)]
+pub struct ChildSignalDescriptor(SignalFd);
+
+impl ChildSignalDescriptor {
+    /// Blocks SIGCHLD for as long as the process lives, which must have a single thread, and opens
+    /// the descriptor (signalfd(2)). Children that ended before are not told of: look afterwards.
+    ///
+    /// # Errors
+    /// `EMFILE`, `ENFILE`, `ENOMEM`.
+    pub fn open() -> Result<Self, Errno> {
+        let signals = ChildSignals::block()?;
+        let flags = SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK;
+        SignalFd::with_flags(&signals.0, flags).map(Self)
+    }
+
+    /// Takes what has come, so that the descriptor is readable again with the next one only.
+    ///
+    /// # Errors
+    /// Those of read(2) but `EAGAIN`.
+    pub fn take(&self) -> Result<(), Errno> {
+        // One at most is pending.
+        self.0.read_signal().map(drop)
+    }
+}
+
+impl AsFd for ChildSignalDescriptor {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
 /// Makes children of this process wait to be waited for: a caller that ignores
 /// SIGCHLD has the kernel reap them unseen (wait(2), `ECHILD`). Asks for no
 /// SIGCHLD when one stops (`SA_NOCLDSTOP`, sigaction(2)): wait4(2) tells a tracer,

@@ -54,6 +54,31 @@ pub fn poll_one(tid: Tid) -> Result<Option<i32>, Errno> {
     Errno::result(reported).map(|reported| (reported != 0).then_some(status))
 }
 
+/// Waits until a child has ended, and leaves it as it is: a zombie, whose account is still in /proc.
+/// It is found again until it is waited for.
+///
+/// # Errors
+/// As [`any`].
+pub fn ended() -> Result<Tid, Errno> {
+    // Without WNOHANG it returns with a child only.
+    look_for_ended(0)?.ok_or(Errno::ECHILD)
+}
+
+/// A child that has ended, if there is one, as [`ended`] leaves it.
+///
+/// # Errors
+/// As [`any`].
+pub fn poll_ended() -> Result<Option<Tid>, Errno> {
+    look_for_ended(libc::WNOHANG)
+}
+
+fn look_for_ended(how: i32) -> Result<Option<Tid>, Errno> {
+    match look(libc::P_ALL, 0, how | libc::__WALL) {
+        Err(Errno::EINVAL) => look(libc::P_ALL, 0, how),
+        found => found,
+    }
+}
+
 /// Whether `tid` is a child or tracee that has not been waited for. Nobody else
 /// can get its number until it is, so only then is the number sure to be its.
 #[must_use]
@@ -61,49 +86,47 @@ pub fn is_ours(tid: Tid) -> bool {
     let Ok(number) = libc::id_t::try_from(tid.0) else {
         return false;
     };
-    let found = match look(number, libc::__WALL) {
-        // Before Linux 4.7 waitid(2) refuses `__WALL`. Tracees, and children
-        // whose exit signal is SIGCHLD, it finds without; an orphan's exit signal
-        // becomes SIGCHLD with its new parent (kernel/exit.c, `reparent_leader`).
-        Err(Errno::EINVAL) => look(number, 0),
+    let look = |which| look(libc::P_PID, number, libc::WNOHANG | which);
+    let found = match look(libc::__WALL) {
+        // Tracees, and children whose exit signal is SIGCHLD, are found without; an orphan's exit
+        // signal becomes SIGCHLD with its new parent (kernel/exit.c, `reparent_leader`).
+        Err(Errno::EINVAL) => look(0),
         found => found,
     };
     found.is_ok()
 }
 
-/// Looks for a child or tracee, and leaves it as it is.
-fn look(number: libc::id_t, which: i32) -> Result<(), Errno> {
-    let options = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT | which;
-    // SAFETY: Linux allows a null siginfo (kernel/exit.c, `waitid`); WNOWAIT
-    // leaves the child as it is.
-    let result = unsafe { libc::waitid(libc::P_PID, number, std::ptr::null_mut(), options) };
-    Errno::result(result).map(drop)
+/// Looks for a child or tracee that has ended, and leaves it as it is; `ECHILD` where no child is
+/// meant. Before Linux 4.7 `__WALL` is refused with `EINVAL` (waitid(2)).
+fn look(kind: libc::idtype_t, number: libc::id_t, how: i32) -> Result<Option<Tid>, Errno> {
+    let mut info = std::mem::MaybeUninit::<libc::siginfo_t>::zeroed();
+    let options = libc::WEXITED | libc::WNOWAIT | how;
+    // SAFETY: room for the information; WNOWAIT leaves the child as it is.
+    Errno::result(unsafe { libc::waitid(kind, number, info.as_mut_ptr(), options) })?;
+    // SAFETY: all-zero bytes are a valid value of this plain C struct, and the kernel has filled it
+    // in where there was a child.
+    let info = unsafe { info.assume_init() };
+    // SAFETY: waitid(2) sets the field, to zero where no child has ended.
+    let tid = unsafe { info.si_pid() };
+    Ok((tid != 0).then_some(Tid(tid)))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::seccomp::{self, SockFilter};
+    use crate::seccomp::{self, Insn, code};
 
     /// Lets waitid(2) fail with EINVAL under `__WALL`, as before Linux 4.7.
-    fn before_4_7() -> [SockFilter; 6] {
-        // uapi/linux/bpf_common.h, uapi/linux/seccomp.h
-        const LOAD: u16 = 0x20;
-        const JUMP_IF_EQUAL: u16 = 0x15;
-        const JUMP_IF_SET: u16 = 0x45;
-        const RETURN: u16 = 0x06;
-        let insn = |code, jt, jf, k| SockFilter { code, jt, jf, k };
+    fn before_4_7() -> [Insn; 6] {
         let waitid = u32::try_from(libc::SYS_waitid).expect("a number");
         [
-            insn(LOAD, 0, 0, 0), // nr
-            insn(JUMP_IF_EQUAL, 0, 2, waitid),
-            insn(LOAD, 0, 0, 16 + 3 * 8), // the low half of the fourth argument
-            insn(JUMP_IF_SET, 1, 0, libc::__WALL.cast_unsigned()),
-            insn(RETURN, 0, 0, libc::SECCOMP_RET_ALLOW),
-            insn(
-                RETURN,
-                0,
-                0,
+            Insn::statement(code::LD_ABS, 0), // nr
+            Insn::jump(code::JEQ_K, waitid, 0, 2),
+            Insn::statement(code::LD_ABS, 16 + 3 * 8), // the low half of the fourth argument
+            Insn::jump(code::JSET_K, libc::__WALL.cast_unsigned(), 1, 0),
+            Insn::statement(code::RET_K, libc::SECCOMP_RET_ALLOW),
+            Insn::statement(
+                code::RET_K,
                 libc::SECCOMP_RET_ERRNO | libc::EINVAL.cast_unsigned(),
             ),
         ]
@@ -115,12 +138,24 @@ mod tests {
         let thread = std::thread::spawn(|| {
             seccomp::set_no_new_privs().expect("prctl");
             seccomp::install(&before_4_7()).expect("a filter");
-            let own = std::process::id();
-            assert_eq!(look(own, libc::__WALL), Err(Errno::EINVAL));
-            assert_eq!(look(own, 0), Err(Errno::ECHILD));
+            let look = |which| look(libc::P_PID, std::process::id(), libc::WNOHANG | which);
+            assert_eq!(look(libc::__WALL), Err(Errno::EINVAL));
+            assert_eq!(look(0), Err(Errno::ECHILD));
             a_number_is_ours_until_its_process_is_waited_for();
         });
         thread.join().expect("no panic");
+    }
+
+    /// Alone among the tests of this crate in that it looks for any child: it begins where others
+    /// have theirs, so it says nothing of which one it finds.
+    #[test]
+    fn a_child_that_has_ended_is_found_until_it_is_waited_for() {
+        let mut child = std::process::Command::new("true").spawn().expect("true(1)");
+        let tid = Tid(i32::try_from(child.id()).expect("a process id"));
+        assert!(ended().is_ok());
+        assert!(matches!(look(libc::P_PID, child.id(), 0), Ok(Some(found)) if found == tid));
+        assert!(matches!(poll_ended(), Ok(Some(_))));
+        assert!(child.wait().expect("a status").success());
     }
 
     #[test]

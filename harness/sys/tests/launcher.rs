@@ -13,7 +13,7 @@ fn run(script: &str, give: impl FnOnce(&mut Launch<'static>)) {
     let words = ["sh", "-c", script].map(OsStr::new);
     let mut launch = Launch::new(OsStr::new("/bin/sh"), words, []).expect("sh(1)");
     give(&mut launch);
-    let mut child = launch.spawn(Start::Untraced).expect("fork");
+    let mut child = launch.spawn(Start::UNTRACED).expect("fork");
     let tid = child.tid();
     child.await_ready();
     child.release();

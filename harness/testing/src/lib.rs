@@ -1,5 +1,5 @@
 //! What the tests of all crates share: how a test says that it leaves something
-//! out, so that people see it; and C programs that it compiles.
+//! out, so that people see it; C programs that it compiles; a process of its own.
 //!
 //! libtest keeps what a test that passes prints, but not what is written to
 //! standard error itself. Where `HARNESS_SKIPS` names a file, each skip is a line
@@ -7,10 +7,13 @@
 //! `HARNESS_REQUIRE_TOOLS=1`, which CI sets, a skip fails its test, but for what
 //! needs root in a run as an ordinary user: the run as root has that.
 
+use harness_sys::{Errno, calls, process, wait};
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io::Write;
+use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt;
+use std::panic::{AssertUnwindSafe, catch_unwind, set_hook};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -123,6 +126,32 @@ pub fn clock_without_vdso(library: &Path, needed: &[&str]) -> bool {
     )
 }
 
+/// Does `work` in a child (fork(3)) with a single thread and no other child, as what waits for any
+/// child and what blocks signals for good needs it.
+///
+/// # Panics
+/// Where `work` does; its message is on standard error.
+#[track_caller]
+pub fn in_own_process(work: impl FnOnce()) {
+    let Some(child) = process::fork().expect("fork(2)") else {
+        // What libtest captures would be lost, and another thread may hold a lock of standard error.
+        let own = std::io::stderr().as_fd().try_clone_to_owned();
+        set_hook(Box::new(move |panic| {
+            let own = own.as_ref().ok().and_then(|own| own.try_clone().ok());
+            let _ = own.map(|own| writeln!(File::from(own), "{panic}"));
+        }));
+        let done = catch_unwind(AssertUnwindSafe(work));
+        calls::exit_group(u8::from(done.is_err()))
+    };
+    let status = loop {
+        match wait::one(child) {
+            Err(Errno::EINTR) => {}
+            status => break status,
+        }
+    };
+    assert_eq!(status, Ok(0), "the test failed in a process of its own");
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -165,6 +194,14 @@ mod tests {
     fn a_skip_fails_where_tools_are_required() {
         let (passed, ..) = run("1");
         assert!(!passed);
+    }
+
+    #[test]
+    fn a_test_in_a_process_of_its_own_fails_where_its_work_does() {
+        let own = std::process::id();
+        in_own_process(|| assert_ne!(std::process::id(), own));
+        let failed = catch_unwind(|| in_own_process(|| panic!("as it must be")));
+        assert!(failed.is_err());
     }
 
     #[test]

@@ -31,14 +31,14 @@ use crate::counts::Counts;
 use crate::event_loop::{Error, Events, Tracer, event_task};
 use crate::machine::{Policy, is_exec};
 use crate::observer::Nobody;
-use crate::obstacle::{Obstacle, field, is_dead};
+use crate::obstacle::Obstacle;
 use crate::stop::{Report, Stop, classify};
 use crate::stopped::Stopped;
+use harness_sys::procfs::{self, threads};
 use harness_sys::ptrace::{self, Options};
 use harness_sys::signals::Ticks;
 use harness_sys::{Errno, Tid, process, wait};
 use std::collections::{HashMap, HashSet};
-use std::fs::read_to_string;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -77,16 +77,15 @@ impl Process {
     /// # Errors
     /// [`AttachError::NoProcess`], [`AttachError::Thread`], [`AttachError::NotNow`].
     pub fn find(id: Tid) -> Result<Self, AttachError> {
-        let gone = AttachError::NoProcess(id);
-        let status_of = |tid| read_to_string(format!("/proc/{tid}/status"));
-        let own = read_to_string("/proc/thread-self/status").unwrap_or_default();
+        let own = procfs::own_thread_status().unwrap_or_default();
         for attempt in 1.. {
-            let Ok(status) = status_of(id) else {
+            let Ok(status) = procfs::status(id) else {
                 break;
             };
-            if let Some(group) = field(&status, "Tgid").and_then(|group| group.parse().ok())
-                && group != id.0
+            if let Some(group) = status.process()
+                && group != id
             {
+                let group = group.0;
                 return Err(AttachError::Thread { tid: id, group });
             }
             let Some(mut why) = Obstacle::find(id, &status, &own) else {
@@ -95,7 +94,7 @@ impl Process {
             if matches!(why, Obstacle::Zombie | Obstacle::Kernel) {
                 // A process goes on without its first thread, which is a zombie then.
                 let others = threads(id).into_iter().filter(|&tid| tid != id);
-                let others = others.filter_map(|tid| status_of(tid).ok());
+                let others = others.filter_map(|tid| procfs::status(tid).ok());
                 let mut obstacles = others.map(|status| Obstacle::find(id, &status, &own));
                 let dead = [Some(Obstacle::Zombie), Some(Obstacle::Kernel)];
                 match obstacles.find(|other| !dead.contains(other)) {
@@ -111,7 +110,7 @@ impl Process {
             }
             return Err(AttachError::NotNow { process: id, why });
         }
-        let start_time = start_time(id).ok_or(gone)?;
+        let start_time = start_time(id).ok_or(AttachError::NoProcess(id))?;
         Ok(Self { id, start_time })
     }
 
@@ -127,21 +126,8 @@ impl Process {
     }
 }
 
-/// The threads of a process, those that have ended included until they are gone.
-#[must_use]
-pub fn threads(process: Tid) -> Vec<Tid> {
-    let entries = std::fs::read_dir(format!("/proc/{process}/task"));
-    let entries = entries.into_iter().flatten();
-    entries
-        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok().map(Tid))
-        .collect()
-}
-
-/// Field `starttime`, the twentieth after the command's name, which may hold
-/// parentheses and blanks.
 fn start_time(process: Tid) -> Option<u64> {
-    let stat = read_to_string(format!("/proc/{process}/stat")).ok()?;
-    process::after_command(&stat).nth(19)?.parse().ok()
+    procfs::stat(process).ok()?.start_time()
 }
 
 /// What was seen of a process while it was traced.
@@ -538,8 +524,8 @@ fn leave(tid: Tid, stop: Stop) -> Result<Option<Tid>, AttachError> {
 
 /// Why a thread of a descendant is not to be seized: it has a tracer, or is this process's own.
 fn in_the_way(tid: Tid) -> Option<Obstacle> {
-    let status = read_to_string(format!("/proc/{tid}/status")).ok()?;
-    let own = read_to_string("/proc/thread-self/status").unwrap_or_default();
+    let status = procfs::status(tid).ok()?;
+    let own = procfs::own_thread_status().unwrap_or_default();
     let obstacle = Obstacle::find(tid, &status, &own)?;
     // One that is ending is gone by itself, and one that is born traced is traced.
     let stays = match obstacle {
@@ -553,11 +539,10 @@ fn in_the_way(tid: Tid) -> Option<Obstacle> {
 /// Whether a thread has ended.
 #[must_use]
 pub fn is_gone(tid: Tid) -> bool {
-    read_to_string(format!("/proc/{tid}/status")).map_or(true, |status| is_dead(&status))
+    procfs::status(tid).map_or(true, |status| status.has_ended())
 }
 
 /// Whether a thread is a tracee of this process.
 fn is_own(tid: Tid) -> bool {
-    let status = read_to_string(format!("/proc/{tid}/status")).unwrap_or_default();
-    field(&status, "TracerPid").and_then(|tracer| tracer.parse().ok()) == Some(process::own().0)
+    procfs::status(tid).is_ok_and(|status| status.tracer() == Some(process::own()))
 }

@@ -66,9 +66,9 @@ impl Default for CallCounts {
 }
 
 impl CallCounts {
-    /// The count of one number; all from 1023 on share the last one.
+    /// The count of one number, to be added to; all from 1023 on share the last one.
     #[inline]
-    pub(crate) fn of(&mut self, abi: Abi, number: u32) -> &mut u64 {
+    pub fn of(&mut self, abi: Abi, number: u32) -> &mut u64 {
         let row = match abi {
             Abi::X86_64 => 0,
             Abi::I386 => 1,

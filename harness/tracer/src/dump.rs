@@ -1,11 +1,11 @@
 //! Reads the seccomp filters of a running thread, which goes on unharmed.
 
-use crate::obstacle::{Obstacle, field};
+use crate::obstacle::Obstacle;
 use crate::stop::{Report, Stop, classify};
 use harness_sys::pid_namespace::{self, ForeignProc};
 use harness_sys::ptrace::{self, Options};
-use harness_sys::seccomp::SockFilter;
-use harness_sys::{Errno, Tid, seccomp_dump, wait};
+use harness_sys::seccomp::Insn;
+use harness_sys::{Errno, Tid, procfs, seccomp_dump, wait};
 
 /// Why filters could not be read.
 #[derive(Debug, thiserror::Error)]
@@ -79,7 +79,7 @@ fn remedy(errno: Errno) -> &'static str {
 ///
 /// # Errors
 /// [`DumpError`]. The thread goes on in any case.
-pub fn filters(tid: Tid, index: Option<usize>) -> Result<Vec<Vec<SockFilter>>, DumpError> {
+pub fn filters(tid: Tid, index: Option<usize>) -> Result<Vec<Vec<Insn>>, DumpError> {
     pid_namespace::check()?;
     let visit = Visit::new(tid)?;
     let read = |index| match seccomp_dump::filter(visit.tid, index) {
@@ -101,9 +101,8 @@ pub fn filters(tid: Tid, index: Option<usize>) -> Result<Vec<Vec<SockFilter>>, D
 /// Whether the thread is in filter mode (proc_pid_status(5), `Seccomp`); true
 /// where that cannot be read.
 fn is_filtered(tid: Tid) -> bool {
-    let status = std::fs::read_to_string(format!("/proc/{tid}/status"));
-    status.map_or(true, |text| {
-        field(&text, "Seccomp").is_none_or(|mode| mode == "2")
+    procfs::status(tid).map_or(true, |status| {
+        status.get("Seccomp").is_none_or(|mode| mode == "2")
     })
 }
 
@@ -123,8 +122,7 @@ impl Visit {
                 errno,
             }
         };
-        let status = |of: &str| std::fs::read_to_string(format!("/proc/{of}/status"));
-        if let (Ok(its), Ok(own)) = (status(&tid.to_string()), status("thread-self"))
+        if let (Ok(its), Ok(own)) = (procfs::status(tid), procfs::own_thread_status())
             && let Some(why) = Obstacle::find(tid, &its, &own)
         {
             return Err(DumpError::NotNow { tid, why });

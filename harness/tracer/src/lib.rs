@@ -21,6 +21,7 @@ mod planted;
 pub mod stop;
 mod stopped;
 mod tracees;
+pub mod tree;
 pub mod trial;
 mod waiting;
 

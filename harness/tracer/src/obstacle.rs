@@ -1,7 +1,7 @@
 //! Why a thread cannot be traced, as far as its status and the caller's tell before it is tried.
 
 use harness_sys::Tid;
-pub(crate) use harness_sys::process::field;
+use harness_sys::procfs::{self, Fields};
 use std::fs::read_to_string;
 
 /// Why a thread cannot be visited.
@@ -26,47 +26,37 @@ pub enum Obstacle {
 
 impl Obstacle {
     /// What the status of a thread (proc_pid_status(5)) and that of the caller tell.
-    pub(crate) fn find(tid: Tid, status: &str, own: &str) -> Option<Self> {
-        let id = |status, name| field(status, name).and_then(|value| value.parse::<i32>().ok());
-        let group = id(status, "Tgid");
-        if group.is_some() && group == id(own, "Tgid") {
+    pub(crate) fn find(tid: Tid, status: &Fields, own: &Fields) -> Option<Self> {
+        let group = status.process();
+        if group.is_some() && group == own.process() {
             return Some(Self::Own);
         }
-        if is_dead(status) {
+        if status.has_ended() {
             return Some(Self::Zombie);
         }
         // `task_mem` in fs/proc/task_mmu.c writes it for what has an address space.
-        if field(status, "VmSize").is_none() {
+        if status.get("VmSize").is_none() {
             return Some(Self::Kernel);
         }
         // The caller's tracer may be a thread of that process other than the one at hand.
-        if let Some(tracer) = id(own, "TracerPid").filter(|&tracer| tracer != 0)
-            && (tracer == tid.0 || Some(tracer) == group)
+        if let Some(tracer) = own.tracer()
+            && (tracer == tid || Some(tracer) == group)
         {
             return Some(Self::OwnTracer);
         }
-        match id(status, "TracerPid") {
-            None | Some(0) => None,
-            Some(tracer) => Some(Self::Traced(tracer)),
-        }
+        status.tracer().map(|tracer| Self::Traced(tracer.0))
     }
 }
 
 /// Who traces a thread, as `process 7 (strace)`; `None` where nobody does, or nobody that this pid
 /// namespace has a number for.
 pub(crate) fn tracer_of(tid: Tid) -> Option<String> {
-    let status = read_to_string(format!("/proc/{tid}/status")).ok()?;
-    let tracer = field(&status, "TracerPid")?;
+    let tracer = procfs::status(tid).ok()?.tracer()?;
     let name = read_to_string(format!("/proc/{tracer}/comm"));
-    (tracer != "0").then(|| match name {
+    Some(match name {
         Ok(name) => format!("process {tracer} ({})", name.trim_end()),
         Err(_) => format!("process {tracer}"),
     })
-}
-
-/// Whether the thread has ended, though its parent may not have seen it yet.
-pub(crate) fn is_dead(status: &str) -> bool {
-    field(status, "State").is_some_and(|state| state.starts_with(['Z', 'X']))
 }
 
 #[cfg(test)]
@@ -76,7 +66,7 @@ mod tests {
 
     #[test]
     fn what_is_in_the_way_is_read_from_the_status() {
-        let own = "Name:\tharness\nTgid:\t10\nPid:\t10\nTracerPid:\t20\nSeccomp:\t0\n";
+        let own = "Name:\tharness\nTgid:\t10\nPid:\t10\nTracerPid:\t20\nSeccomp:\t0\n".into();
         for (status, tid, expected) in [
             (
                 "State:\tS (sleeping)\nTgid:\t30\nVmSize:\t 8 kB\nTracerPid:\t0\n",
@@ -114,7 +104,8 @@ mod tests {
                 Some(Obstacle::OwnTracer),
             ),
         ] {
-            assert_eq!(Obstacle::find(Tid(tid), status, own), expected, "{status}");
+            let found = Obstacle::find(Tid(tid), &status.into(), &own);
+            assert_eq!(found, expected, "{status}");
         }
     }
 }

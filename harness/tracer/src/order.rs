@@ -11,7 +11,7 @@ use crate::stopped::Stopped;
 use crate::tracees::Tracee;
 use harness_sys::launcher::{Start, spawn_probe};
 use harness_sys::ptrace::{self, Options};
-use harness_sys::seccomp::SockFilter;
+use harness_sys::seccomp::{Insn, code};
 use harness_sys::{Errno, wait};
 use std::sync::OnceLock;
 
@@ -44,7 +44,7 @@ pub fn probe() -> Result<StopOrder, Error> {
     if let Some(order) = ORDER.get() {
         return Ok(*order);
     }
-    let (stops, _) = observe(Start::Filtered(&trace_getppid()))?;
+    let (stops, _) = observe(Start::TRACED.filtered(&trace_getppid()))?;
     let order = order_of(&stops).ok_or(Error::NoSeccompStop)?;
     Ok(*ORDER.get_or_init(|| order))
 }
@@ -57,7 +57,7 @@ pub fn probe() -> Result<StopOrder, Error> {
 /// # Errors
 /// [`Error`], where tracing cannot be had here.
 pub fn probe_ptrace() -> Result<Source, Error> {
-    observe(Start::Traced).map(|(_, source)| source)
+    observe(Start::TRACED).map(|(_, source)| source)
 }
 
 /// The stops at calls of a child under `PTRACE_SYSCALL`, and where its calls were read from.
@@ -123,14 +123,13 @@ fn order_of(stops: &[Stop]) -> Option<StopOrder> {
 
 /// `ld nr; jeq getppid, trace; ret ALLOW; trace: ret TRACE`, of
 /// `uapi/linux/seccomp.h` and `arch/x86/entry/syscalls/syscall_64.tbl`.
-fn trace_getppid() -> [SockFilter; 4] {
+fn trace_getppid() -> [Insn; 4] {
     const GETPPID: u32 = 110;
-    let insn = |code, jt, jf, k| SockFilter { code, jt, jf, k };
     [
-        insn(0x20, 0, 0, 0),
-        insn(0x15, 1, 0, GETPPID),
-        insn(0x06, 0, 0, 0x7fff_0000),
-        insn(0x06, 0, 0, 0x7ff0_0000 | u32::from(TRACE_DATA)),
+        Insn::statement(code::LD_ABS, 0),
+        Insn::jump(code::JEQ_K, GETPPID, 1, 0),
+        Insn::statement(code::RET_K, 0x7fff_0000),
+        Insn::statement(code::RET_K, 0x7ff0_0000 | u32::from(TRACE_DATA)),
     ]
 }
 

@@ -18,7 +18,7 @@ use harness_sys::{Errno, process, wait};
 /// # Errors
 /// [`LaunchError`]: it cannot be executed.
 pub fn executes(launch: &Launch<'_>) -> Result<(), LaunchError> {
-    let mut child = launch.spawn(Start::Traced)?;
+    let mut child = launch.spawn(Start::TRACED)?;
     let tid = child.tid();
     if ptrace::seize(tid, Options::WHOLE_TREE).is_err() {
         child.cancel();

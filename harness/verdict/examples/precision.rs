@@ -12,9 +12,9 @@
 //! runs included, the ratio then with its interval, and the ratio of all runs;
 //! but for the last it prints nothing where all of them do not suffice.
 
-use harness_record::{RecordDirectory, Sample};
+use harness_record::{CONTROL, RecordDirectory, Sample};
 use harness_stats::hodges_lehmann;
-use harness_verdict::{LEVEL, UNTRACED};
+use harness_verdict::LEVEL;
 use serde::Deserialize;
 use std::error::Error;
 use std::process::ExitCode;
@@ -130,7 +130,7 @@ fn of_record(path: &str) -> Result<Runs, Box<dyn Error>> {
     let passes = samples.iter().map(|sample| sample.pass).max().unwrap_or(0);
     for pass in 0..=passes {
         for sample in samples.iter().filter(|sample| sample.pass == pass) {
-            if sample.mode == UNTRACED {
+            if sample.mode == CONTROL {
                 runs.untraced.push(seconds(sample));
             } else {
                 runs.traced.push(seconds(sample));

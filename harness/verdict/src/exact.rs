@@ -2,32 +2,49 @@
 //! the user's makes no statement and may vary by itself: its counts are compared only where so many
 //! runs rule out chance ([`harness_stats::disjoint_p`]).
 
-use harness_record::{Change, Comparison, Metric, Sample, SampleStatus, Side, Verdict};
+use harness_record::{Change, Comparison, Counter, Metric, Sample, SampleStatus, Side, Verdict};
 use harness_stats::{DISJOINT_CHANCE, disjoint_p, disjoint_size};
 
-/// What a sample has of a metric; `None` where its mode cannot know.
-type Count = fn(&Sample) -> Option<u64>;
+/// What a sample counts that depends on nothing but workload and harness.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Exact {
+    /// All stops but those for signals: two SIGCHLD that come together are one.
+    Stops,
+    Counter(Counter),
+}
 
-/// The counts of a sample that depend on nothing but workload and harness.
-/// Stops for signals are left out: two SIGCHLD that come together are one.
-const COUNTS: [(Metric, Count); 4] = [
-    (Metric::Stops, |sample| {
-        sample.stops_total?.checked_sub(stops_for_signals(sample)?)
-    }),
-    (Metric::Syscalls, |sample| sample.syscalls),
-    (Metric::TracedEvents, |sample| sample.traced_events),
-    (Metric::Tracees, |sample| sample.tracees),
-];
+impl Exact {
+    /// Each with the metric that a gate calls it.
+    fn all() -> impl Iterator<Item = (Metric, Self)> {
+        let counters = Counter::ALL.iter().copied();
+        let counters =
+            counters.filter_map(|counter| Some((counter.info().exact?, Self::Counter(counter))));
+        std::iter::once((Metric::Stops, Self::Stops)).chain(counters)
+    }
+
+    /// `None` where the mode of the sample cannot know it.
+    fn of(self, sample: &Sample) -> Option<u64> {
+        match self {
+            Self::Stops => {
+                let stops = sample.counts.get(Counter::Stops)?;
+                stops.checked_sub(stops_for_signals(sample)?)
+            }
+            Self::Counter(counter) => sample.counts.get(counter),
+        }
+    }
+}
 
 fn stops_for_signals(sample: &Sample) -> Option<u64> {
+    let signals = sample.counts.get(Counter::SignalStops)?;
     // A record's numbers may be any, and no sum of true ones comes near the limit.
-    Some(sample.stops_signal?.saturating_add(sample.stops_group?))
+    Some(signals.saturating_add(sample.counts.get(Counter::GroupStops)?))
 }
 
 /// Whether a sample has more stops for signals than stops, as only a record that
 /// was written by something else or damaged does.
 fn contradicts_itself(sample: &Sample) -> bool {
-    stops_for_signals(sample) > sample.stops_total && sample.stops_total.is_some()
+    let stops = sample.counts.get(Counter::Stops);
+    stops_for_signals(sample) > stops && stops.is_some()
 }
 
 /// Compares the counts of one workload under one mode.
@@ -50,8 +67,7 @@ pub fn counts(samples: &[Sample], workload: &str, mode: &str) -> Vec<Comparison>
 /// Compares the counts of two sets of samples of one workload under one mode.
 #[must_use]
 pub fn between(workload: &str, mode: &str, base: &[&Sample], head: &[&Sample]) -> Vec<Comparison> {
-    COUNTS
-        .into_iter()
+    Exact::all()
         .filter_map(|(metric, count)| {
             let mut samples = base.iter().chain(head);
             if metric == Metric::Stops && samples.any(|sample| contradicts_itself(sample)) {
@@ -72,8 +88,7 @@ pub fn between_commands(
     base: &[&Sample],
     head: &[&Sample],
 ) -> Vec<Comparison> {
-    COUNTS
-        .into_iter()
+    Exact::all()
         .filter_map(|(metric, count)| {
             let base = values(base, count);
             let head = values(head, count);
@@ -106,7 +121,7 @@ fn compare_of_command(
     if !constant {
         comparison.change = None;
     }
-    let alpha = DISJOINT_CHANCE / COUNTS.len() as f64;
+    let alpha = DISJOINT_CHANCE / Exact::all().count() as f64;
     if disjoint_p(base.len(), head.len()) > alpha {
         comparison.verdict = Verdict::Inconclusive;
         comparison.reason = format!(
@@ -158,11 +173,11 @@ fn contradiction(workload: &str, mode: &str) -> Comparison {
 }
 
 /// Per execution.
-fn values(samples: &[&Sample], count: Count) -> Vec<f64> {
+fn values(samples: &[&Sample], count: Exact) -> Vec<f64> {
     samples
         .iter()
         .filter(|sample| sample.executions > 0)
-        .filter_map(|sample| Some(count(sample)? as f64 / f64::from(sample.executions)))
+        .filter_map(|sample| Some(count.of(sample)? as f64 / f64::from(sample.executions)))
         .collect()
 }
 

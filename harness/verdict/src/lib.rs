@@ -19,9 +19,6 @@ pub mod observe;
 pub mod procedure;
 pub mod records;
 
-/// The mode that is the control of every comparison.
-pub const UNTRACED: &str = "none";
-
 /// Confidence level of the intervals that are shown; a verdict rests on the
 /// one-sided tests.
 pub const LEVEL: f64 = 0.95;

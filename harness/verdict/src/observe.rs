@@ -22,6 +22,8 @@ pub struct Scope<'a> {
     pub workload: &'a str,
     /// The mode.
     pub mode: &'a str,
+    /// The mode that it is compared with.
+    pub control: &'a str,
     /// Which time is compared.
     pub of: TimeMeasure,
     /// The blocks.
@@ -90,7 +92,7 @@ pub fn ratios(samples: &[Sample], scope: &Scope<'_>) -> Observations {
     let placed = placed(samples, scope);
     let overhead = |block, pass, side| -> Option<f64> {
         let of = |side, mode| time(placed.get(&(block, pass, side, mode))?, scope.of);
-        Some((of(Some(side), scope.mode)? / of(None, crate::UNTRACED)?).ln())
+        Some((of(Some(side), scope.mode)? / of(None, scope.control)?).ln())
     };
     observe(samples, scope, &placed, overhead)
 }
@@ -131,7 +133,7 @@ fn observe(
             continue;
         }
         let arms = [
-            (None, crate::UNTRACED),
+            (None, scope.control),
             (Some(Side::Base), scope.mode),
             (Some(Side::Head), scope.mode),
         ];

@@ -9,7 +9,7 @@
 use crate::evidence::{as_change, beyond};
 use crate::looks::{Said, decide};
 use crate::procedure::Tests;
-use crate::{LEVEL, POWER, UNTRACED, exact, observe};
+use crate::{LEVEL, POWER, exact, observe};
 use harness_record::{
     Comparison, Fingerprint, Metric, Plan, Record, Sample, SampleStatus, TimeMeasure, Verdict,
     WorkloadPlan,
@@ -81,9 +81,8 @@ pub fn compare(
         warnings.extend(workload.calibrated_otherwise(other));
         for mode in modes_of_both(base, head) {
             let threshold = threshold(name, &mode);
-            if mode != UNTRACED
-                && let Some((comparison, of_ratio)) =
-                    ratio(base.samples, head.samples, workload, &mode, threshold)
+            if !is_control(base, &mode)
+                && let Some((comparison, of_ratio)) = ratio(base, head, workload, &mode, threshold)
             {
                 weighed.push((comparisons.len(), of_ratio));
                 comparisons.push(comparison);
@@ -185,15 +184,19 @@ impl Weighed {
     }
 }
 
+fn is_control(taken: Taken<'_>, mode: &str) -> bool {
+    taken.record.plan.control() == Some(mode)
+}
+
 fn ratio(
-    base: &[Sample],
-    head: &[Sample],
+    base: Taken<'_>,
+    head: Taken<'_>,
     workload: &WorkloadPlan,
     mode: &str,
     threshold: f64,
 ) -> Option<(Comparison, Weighed)> {
     let of = workload.time_measure();
-    let overheads = |samples| overheads(samples, &workload.name, mode, of);
+    let overheads = |taken| overheads(taken, &workload.name, mode, of);
     let (base, head) = (overheads(base), overheads(head));
     let weighed = Weighed::of(&base, &head, threshold)?;
     let change = shift(&base, &head, LEVEL).ok()?;
@@ -221,9 +224,10 @@ fn ratio(
 }
 
 /// ln(time under the mode / time untraced) of each pass that has both.
-fn overheads(samples: &[Sample], workload: &str, mode: &str, of: TimeMeasure) -> Vec<f64> {
+fn overheads(taken: Taken<'_>, workload: &str, mode: &str, of: TimeMeasure) -> Vec<f64> {
     let times = |mode: &str| -> BTreeMap<u32, f64> {
-        samples
+        taken
+            .samples
             .iter()
             .filter(|sample| {
                 sample.workload == workload
@@ -233,7 +237,7 @@ fn overheads(samples: &[Sample], workload: &str, mode: &str, of: TimeMeasure) ->
             .filter_map(|sample| Some((sample.pass, observe::time(sample, of)?)))
             .collect()
     };
-    let untraced = times(UNTRACED);
+    let untraced = taken.record.plan.control().map(times).unwrap_or_default();
     let passes = times(mode).into_iter();
     passes
         .filter_map(|(pass, time)| Some((time / untraced.get(&pass)?).ln()))

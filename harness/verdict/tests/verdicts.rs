@@ -1,7 +1,7 @@
 //! Observations, self-comparisons and comparisons of records on made-up samples,
 //! whose true change is known.
 
-use harness_record::{Metric, Sample, SampleStatus, Side, TimeMeasure, Verdict};
+use harness_record::{Counter, Counts, Metric, Sample, SampleStatus, Side, TimeMeasure, Verdict};
 use harness_stats::random::Rng;
 use harness_verdict::evidence::weigh;
 use harness_verdict::exact::between;
@@ -38,16 +38,11 @@ fn sample(block: u32, pass: u32, side: Option<Side>, mode: &str, wall_ns: f64) -
         tracee_involuntary: 0,
         tracer_voluntary: Some(1000),
         tracer_involuntary: Some(0),
-        stops_total: Some(10),
-        stops_syscall_enter: Some(0),
-        stops_syscall_exit: Some(0),
-        stops_seccomp: Some(0),
-        stops_event: Some(0),
-        stops_signal: Some(0),
-        stops_group: Some(0),
-        syscalls: None,
-        traced_events: None,
-        tracees: Some(1),
+        counts: Counts::default()
+            .with(Counter::Stops, 10)
+            .with(Counter::SignalStops, 0)
+            .with(Counter::GroupStops, 0)
+            .with(Counter::Tracees, 1),
         max_rss_kib: None,
         env_padding_bytes: 0,
         steal_ns: Some(0),
@@ -91,6 +86,7 @@ fn scope() -> Scope<'static> {
     Scope {
         workload: "w",
         mode: "ptrace",
+        control: harness_record::CONTROL,
         of: TimeMeasure::WallNs,
         blocks: 0..BLOCKS,
         max_steal: 0.05,
@@ -175,10 +171,11 @@ fn counts_that_contradict_themselves_are_not_compared() {
             .into_iter()
             .find(|one| one.metric == Metric::Stops)
     };
-    let with = |signal, group| Sample {
-        stops_signal: signal,
-        stops_group: group,
-        ..good.clone()
+    let with = |signal: Option<u64>, group: Option<u64>| {
+        let mut damaged = good.clone();
+        damaged.counts.set(Counter::SignalStops, signal);
+        damaged.counts.set(Counter::GroupStops, group);
+        damaged
     };
     for damaged in [
         with(Some(11), Some(0)),

@@ -1,7 +1,7 @@
 //! One line of text: labels, and an instruction whose jumps still name labels.
 
 use super::{AssembleError, AssembleReason, Position};
-use crate::insn::{Insn, code};
+use harness_insn::{Insn, code};
 
 /// What a line holds.
 #[derive(Debug, Default)]

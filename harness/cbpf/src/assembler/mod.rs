@@ -30,8 +30,8 @@ mod strace;
 
 use std::collections::HashMap;
 
-use crate::insn::Insn;
 use crate::program::{CheckError, Program, Violation};
+use harness_insn::Insn;
 use line::{Item, Jump};
 
 /// Why a text is no program.

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::{AssembleError, AssembleReason, Position};
 use crate::action::Action;
 use crate::data::offset;
-use crate::insn::{Insn, code};
+use harness_insn::{Insn, code};
 
 /// The text with the four numbers of an instruction in the place of each line that prints one, and nothing in the place
 /// of all others, so that lines keep their numbers; `None` for a text without such lines.

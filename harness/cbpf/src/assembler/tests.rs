@@ -3,9 +3,9 @@
 use super::{AssembleReason, assemble};
 use crate::action::Action;
 use crate::data::SeccompData;
-use crate::insn::{Insn, code};
 use crate::interpreter::run;
 use crate::program::Program;
+use harness_insn::{Insn, code};
 
 fn program(text: &str) -> Program {
     assemble(text).unwrap_or_else(|error| panic!("{error}\n{text}"))

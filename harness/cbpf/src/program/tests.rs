@@ -1,6 +1,7 @@
 //! Each of the kernel's reasons to refuse, at its boundary.
 
-use super::{CheckError, Insn, MAX_INSTRUCTIONS, Program, Violation, code};
+use super::{CheckError, Insn, MAX_INSTRUCTIONS, Program, Violation};
+use harness_insn::code;
 
 const RET: Insn = Insn::statement(code::RET_K, 0);
 

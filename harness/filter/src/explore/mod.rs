@@ -21,7 +21,7 @@ use harness_syscalls::Abi;
 pub use budget::Budget;
 use path::{Paths, place, step};
 use trace::{Test, trace};
-use value::{Op, Source, words};
+use value::{Source, Step, words};
 
 /// Why not all calls that may fare differently were tried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -238,7 +238,7 @@ impl<'a> Explorer<'a> {
         (value, holds): (u32, bool),
         data: &SeccompData,
     ) {
-        let Source::Word(offset, ops) = &test.source else {
+        let Source::Word(offset, steps) = &test.source else {
             let at = Undecided::Instruction { program, pc };
             self.undecided.get_or_insert(at);
             return;
@@ -266,7 +266,7 @@ impl<'a> Explorer<'a> {
         let both = *outcomes == BOTH;
         self.spend(KEEPING);
         if offset > offset::ARCH {
-            self.note_comparison(offset, ops, test.condition, data);
+            self.note_comparison(offset, steps, test.condition, data);
         }
         let by_order = is_order(test.condition);
         if both && !by_order {
@@ -276,7 +276,7 @@ impl<'a> Explorer<'a> {
         let targets = targets(test.condition, test.operand, value, holds);
         let words = targets
             .into_iter()
-            .flat_map(|target| words(ops, target, word));
+            .flat_map(|target| words(steps, target, word));
         if by_order {
             for word in words.collect::<Vec<_>>() {
                 self.push(data.with_word(offset, word));
@@ -305,12 +305,13 @@ impl<'a> Explorer<'a> {
     fn note_comparison(
         &mut self,
         offset: u32,
-        ops: &[Op],
+        steps: &[Step],
         condition: Condition,
         data: &SeccompData,
     ) {
-        let by_order = is_order(condition) || ops.iter().any(|op| matches!(op, Op::Div(_)));
-        let by_bits = condition == Condition::AnyBit || !ops.iter().all(|op| op.keeps_order());
+        let by_order = is_order(condition) || steps.iter().any(|step| matches!(step, Step::Div(_)));
+        let by_bits =
+            condition == Condition::AnyBit || !steps.iter().all(|step| step.keeps_order());
         let compared = self
             .compared
             .entry((offset, data.arch, data.nr))

@@ -1,11 +1,8 @@
 //! Runs a program and keeps where the values come from that its tests compare.
 
-use harness_cbpf::{Condition, Program, SeccompData, code};
+use harness_cbpf::{Arithmetic, Condition, Op, Operand, Program, Register, SeccompData};
 
-use super::value::{Op, Source, Value};
-
-/// What tells an opcode with X from that with a constant.
-const BY_X: u16 = code::ADD_X & !code::ADD_K;
+use super::value::{Source, Step, Value};
 
 /// A test that a run came by.
 #[derive(Debug, Hash)]
@@ -29,111 +26,108 @@ pub(super) fn trace(
     let mut memory = vec![Value::constant(0); harness_cbpf::MEMORY_WORDS as usize];
     let mut pc = 0;
     loop {
-        let insn = program.instructions()[pc];
         let at = pc;
-        let k = insn.k;
         pc += 1;
-        if let Some(condition) = insn.condition() {
-            let by_x = insn.code & BY_X != 0;
-            let operand = if by_x { x.clone() } else { Value::constant(k) };
-            let holds = condition.holds(a.now, operand.now);
-            let (source, value, operand) = match (&a.source, &operand.source) {
-                (_, Source::Constant) => (a.source.clone(), a.now, operand.now),
-                (Source::Constant, _) => (operand.source, operand.now, a.now),
-                _ => (Source::Mixed, a.now, operand.now),
-            };
-            let test = Test {
-                source,
-                condition,
-                operand,
-            };
-            tested(at, test, value, holds);
-            pc += usize::from(if holds { insn.jt } else { insn.jf });
-            continue;
-        }
-        match insn.code {
-            code::LD_ABS => {
+        match program.ops()[at] {
+            Op::LoadData(offset) => {
                 a = Value {
-                    now: data.word(k).expect("a checked load is of a word"),
-                    source: Source::Word(k, Vec::new()),
+                    now: data.word(offset).expect("a checked load is of a word"),
+                    source: Source::Word(offset, Vec::new()),
                 };
             }
-            code::LD_LEN => a = Value::constant(SeccompData::SIZE),
-            code::LD_IMM => a = Value::constant(k),
-            code::LD_MEM => a = memory[k as usize].clone(),
-            code::LDX_LEN => x = Value::constant(SeccompData::SIZE),
-            code::LDX_IMM => x = Value::constant(k),
-            code::LDX_MEM => x = memory[k as usize].clone(),
-            code::ST_MEM => memory[k as usize] = a.clone(),
-            code::STX_MEM => memory[k as usize] = x.clone(),
-            code::JA => pc += k as usize,
-            code::TAX => x = a.clone(),
-            code::TXA => a = x.clone(),
-            code::RET_K => return Value::constant(k),
-            code::RET_A => return a,
-            code::NEG => a = a.then(Op::Neg),
-            _ => {
-                let by_x = insn.code & BY_X != 0;
-                let operand = if by_x { x.clone() } else { Value::constant(k) };
-                if insn.code == code::DIV_X {
-                    // Division by 0 returns 0.
-                    let zero = operand.now == 0;
+            Op::LoadConstant(Register::A, k) => a = Value::constant(k),
+            Op::LoadConstant(Register::X, k) => x = Value::constant(k),
+            Op::LoadLength(Register::A) => a = Value::constant(SeccompData::SIZE),
+            Op::LoadLength(Register::X) => x = Value::constant(SeccompData::SIZE),
+            Op::LoadMemory(Register::A, word) => a = memory[word as usize].clone(),
+            Op::LoadMemory(Register::X, word) => x = memory[word as usize].clone(),
+            Op::Store(Register::A, word) => memory[word as usize] = a.clone(),
+            Op::Store(Register::X, word) => memory[word as usize] = x.clone(),
+            Op::Arithmetic(operation, by) => {
+                let operand = value(by, &x);
+                let now = operation.apply(a.now, operand.now);
+                if (operation, by) == (Arithmetic::Div, Operand::X) {
                     let test = Test {
                         source: operand.source.clone(),
                         condition: Condition::Equal,
                         operand: 0,
                     };
-                    tested(at, test, operand.now, zero);
-                    if zero {
-                        return Value::constant(0);
-                    }
+                    tested(at, test, operand.now, now.is_none());
                 }
-                a = arithmetic(insn.code & !BY_X, a, operand);
+                // Division by 0 returns 0.
+                let Some(now) = now else {
+                    return Value::constant(0);
+                };
+                a = arithmetic(operation, a, operand, now);
             }
+            Op::Negate => a = a.then(Step::Neg),
+            Op::Jump(skip) => pc += skip as usize,
+            Op::Branch {
+                condition,
+                operand,
+                jt,
+                jf,
+            } => {
+                let operand = value(operand, &x);
+                let holds = condition.holds(a.now, operand.now);
+                let (source, value, operand) = match (&a.source, &operand.source) {
+                    (_, Source::Constant) => (a.source.clone(), a.now, operand.now),
+                    (Source::Constant, _) => (operand.source, operand.now, a.now),
+                    _ => (Source::Mixed, a.now, operand.now),
+                };
+                let test = Test {
+                    source,
+                    condition,
+                    operand,
+                };
+                tested(at, test, value, holds);
+                pc += usize::from(if holds { jt } else { jf });
+            }
+            Op::Return(value) => return Value::constant(value),
+            Op::ReturnA => return a,
+            Op::Tax => x = a.clone(),
+            Op::Txa => a = x.clone(),
         }
     }
 }
 
-/// A by an arithmetic opcode, which is given as that with a constant.
-fn arithmetic(opcode: u16, a: Value, operand: Value) -> Value {
-    let k = operand.now;
-    let now = match opcode {
-        code::ADD_K => a.now.wrapping_add(k),
-        code::SUB_K => a.now.wrapping_sub(k),
-        code::MUL_K => a.now.wrapping_mul(k),
-        code::DIV_K => a.now / k,
-        code::OR_K => a.now | k,
-        code::AND_K => a.now & k,
-        code::XOR_K => a.now ^ k,
-        code::LSH_K => a.now.wrapping_shl(k),
-        _ => a.now.wrapping_shr(k),
-    };
+/// What an operand is where the index register is `x`.
+fn value(operand: Operand, x: &Value) -> Value {
+    match operand {
+        Operand::Constant(k) => Value::constant(k),
+        Operand::X => x.clone(),
+    }
+}
+
+/// What an operation makes of A and an operand, and that its result is `now`.
+fn arithmetic(operation: Arithmetic, a: Value, operand: Value, now: u32) -> Value {
     let mixed = |a: &Value, b: &Value| Value::mixed(now, [a, b]);
     if operand.source == Source::Constant {
-        let op = match opcode {
-            code::ADD_K => Op::Add(k),
-            code::SUB_K => Op::Add(k.wrapping_neg()),
-            code::DIV_K => Op::Div(k),
-            code::OR_K => Op::Or(k),
-            code::AND_K => Op::And(k),
-            code::XOR_K => Op::Xor(k),
-            code::LSH_K => Op::Lsh(k % u32::BITS),
-            code::RSH_K => Op::Rsh(k % u32::BITS),
-            _ => return mixed(&a, &operand),
+        let k = operand.now;
+        let step = match operation {
+            Arithmetic::Add => Step::Add(k),
+            Arithmetic::Sub => Step::Add(k.wrapping_neg()),
+            Arithmetic::Div => Step::Div(k),
+            Arithmetic::Or => Step::Or(k),
+            Arithmetic::And => Step::And(k),
+            Arithmetic::Xor => Step::Xor(k),
+            Arithmetic::Lsh => Step::Lsh(k % u32::BITS),
+            Arithmetic::Rsh => Step::Rsh(k % u32::BITS),
+            Arithmetic::Mul => return mixed(&a, &operand),
         };
-        return a.then(op);
+        return a.then(step);
     }
     if a.source == Source::Constant {
         let k = a.now;
-        return match opcode {
-            code::ADD_K => operand.then(Op::Add(k)),
-            code::SUB_K => operand.then(Op::Neg).then(Op::Add(k)),
-            code::OR_K => operand.then(Op::Or(k)),
-            code::AND_K => operand.then(Op::And(k)),
-            code::XOR_K => operand.then(Op::Xor(k)),
-            code::LSH_K => operand.then(Op::Shl(k)),
-            code::RSH_K => operand.then(Op::Shr(k)),
-            _ => mixed(&a, &operand),
+        return match operation {
+            Arithmetic::Add => operand.then(Step::Add(k)),
+            Arithmetic::Sub => operand.then(Step::Neg).then(Step::Add(k)),
+            Arithmetic::Or => operand.then(Step::Or(k)),
+            Arithmetic::And => operand.then(Step::And(k)),
+            Arithmetic::Xor => operand.then(Step::Xor(k)),
+            Arithmetic::Lsh => operand.then(Step::Shl(k)),
+            Arithmetic::Rsh => operand.then(Step::Shr(k)),
+            Arithmetic::Mul | Arithmetic::Div => mixed(&a, &operand),
         };
     }
     mixed(&a, &operand)

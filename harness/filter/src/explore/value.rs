@@ -2,7 +2,7 @@
 
 /// A step from a word of the call to the value of a register.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Op {
+pub(super) enum Step {
     Add(u32),
     Neg,
     And(u32),
@@ -17,7 +17,7 @@ pub(super) enum Op {
     Shr(u32),
 }
 
-impl Op {
+impl Step {
     pub(super) fn apply(self, v: u32) -> u32 {
         match self {
             Self::Add(k) => v.wrapping_add(k),
@@ -73,7 +73,7 @@ pub(super) enum Source {
     /// No word of the call.
     Constant,
     /// The word at an offset, by these steps.
-    Word(u32, Vec<Op>),
+    Word(u32, Vec<Step>),
     /// Several words, or a word by a step that is not followed.
     Mixed,
 }
@@ -94,11 +94,11 @@ impl Value {
     }
 
     /// The value after a step.
-    pub(super) fn then(mut self, op: Op) -> Self {
-        self.now = op.apply(self.now);
-        if let Source::Word(_, ops) = &mut self.source {
-            if ops.len() < MOST_STEPS {
-                ops.push(op);
+    pub(super) fn then(mut self, step: Step) -> Self {
+        self.now = step.apply(self.now);
+        if let Source::Word(_, steps) = &mut self.source {
+            if steps.len() < MOST_STEPS {
+                steps.push(step);
             } else {
                 self.source = Source::Mixed;
             }
@@ -118,21 +118,21 @@ impl Value {
     }
 }
 
-/// Words from which `ops` make `target` or something near it, most like `word`.
-pub(super) fn words(ops: &[Op], target: u32, word: u32) -> Vec<u32> {
+/// Words from which `steps` make `target` or something near it, most like `word`.
+pub(super) fn words(steps: &[Step], target: u32, word: u32) -> Vec<u32> {
     let mut before = vec![word];
-    for op in ops {
-        before.push(op.apply(before[before.len() - 1]));
+    for step in steps {
+        before.push(step.apply(before[before.len() - 1]));
     }
     let mut targets = vec![target];
-    for (op, &v) in ops.iter().zip(&before).rev() {
-        if matches!(op, Op::Shl(_) | Op::Shr(_)) {
+    for (step, &v) in steps.iter().zip(&before).rev() {
+        if matches!(step, Step::Shl(_) | Step::Shr(_)) {
             // The same for every target.
             targets.truncate(1);
         }
         targets = targets
             .into_iter()
-            .flat_map(|target| op.invert(target, v))
+            .flat_map(|target| step.invert(target, v))
             .collect();
     }
     targets
@@ -140,27 +140,27 @@ pub(super) fn words(ops: &[Op], target: u32, word: u32) -> Vec<u32> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Op, words};
+    use super::{Step, words};
 
     #[test]
     fn steps_are_inverted() {
-        for (ops, target, expected) in [
-            (vec![Op::Add(5)], 3, u32::MAX - 1),
-            (vec![Op::Neg], 3, u32::MAX - 2),
-            (vec![Op::Xor(0xff)], 0x0f, 0xf0),
-            (vec![Op::And(0xf0)], 0x30, 0x1234_5638),
-            (vec![Op::Rsh(8)], 7, 0x778),
-            (vec![Op::Lsh(4)], 0x30, 0x1000_0003),
-            (vec![Op::Div(10)], 4, 46),
-            (vec![Op::Rsh(4), Op::And(0xf)], 5, 0x1234_5658),
-            (vec![Op::And(0xff), Op::Add(1)], 9, 0x1234_5608),
+        for (steps, target, expected) in [
+            (vec![Step::Add(5)], 3, u32::MAX - 1),
+            (vec![Step::Neg], 3, u32::MAX - 2),
+            (vec![Step::Xor(0xff)], 0x0f, 0xf0),
+            (vec![Step::And(0xf0)], 0x30, 0x1234_5638),
+            (vec![Step::Rsh(8)], 7, 0x778),
+            (vec![Step::Lsh(4)], 0x30, 0x1000_0003),
+            (vec![Step::Div(10)], 4, 46),
+            (vec![Step::Rsh(4), Step::And(0xf)], 5, 0x1234_5658),
+            (vec![Step::And(0xff), Step::Add(1)], 9, 0x1234_5608),
         ] {
-            let found = words(&ops, target, 0x1234_5678);
-            assert_eq!(found, [expected], "{ops:?}");
-            let again = ops.iter().fold(found[0], |v, op| op.apply(v));
-            assert_eq!(again, target, "{ops:?}");
+            let found = words(&steps, target, 0x1234_5678);
+            assert_eq!(found, [expected], "{steps:?}");
+            let again = steps.iter().fold(found[0], |v, step| step.apply(v));
+            assert_eq!(again, target, "{steps:?}");
         }
-        let found = words(&[Op::And(31), Op::Shl(1)], 8, 0x40);
+        let found = words(&[Step::And(31), Step::Shl(1)], 8, 0x40);
         assert!(found.contains(&0x43) && found.len() == 32);
     }
 }

@@ -8,10 +8,10 @@
 //! `wait_task_zombie` (kernel/exit.c): not while the child is a zombie, and never where the parent
 //! ignores SIGCHLD. What a process did whose parent ended first, or ignored its end, is missing.
 
+use harness_sys::procfs::{self, Fields};
 use harness_sys::{Tid, process};
-use harness_tracer::attach::{Tree, is_gone, threads};
+use harness_tracer::attach::{Tree, is_gone};
 use std::collections::HashMap;
-use std::fs::read_to_string;
 use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt;
 use std::time::{Duration, Instant};
@@ -22,6 +22,10 @@ const BETWEEN_LOOKS: Duration = Duration::from_millis(2);
 
 /// A tick of proc_pid_stat(5): `USER_HZ` of x86 is 100 (asm-generic/param.h).
 const TICK_NS: u64 = 10_000_000;
+
+/// Fields of proc_pid_stat(5): CPU time of children that were waited for, in user mode and in the kernel, ticks.
+const CUTIME: usize = 16;
+const CSTIME: usize = 17;
 
 /// Cumulative counters; differences belong to a window.
 #[derive(Debug, Clone)]
@@ -196,26 +200,24 @@ impl Member {
     fn read(id: Tid) -> Option<Self> {
         let is_foreign = is_foreign(id);
         let io = io(id, is_foreign);
-        let status = read_to_string(format!("/proc/{id}/status")).ok()?;
+        let status = procfs::status(id).ok()?;
         let cpu = process::cpu_time(id).ok()?;
-        let stat = read_to_string(format!("/proc/{id}/stat")).ok()?;
-        let fields: Vec<u64> = process::after_command(&stat)
-            .map(|field| field.parse().unwrap_or(0))
-            .collect();
-        let field = |number: usize| fields.get(number - 3).copied().unwrap_or(0);
-        let switches = threads(id).into_iter().filter_map(|tid| {
-            let status = read_to_string(format!("/proc/{id}/task/{tid}/status"));
-            Some((tid, switches(&status.ok()?)?))
+        let stat = procfs::stat(id).ok()?;
+        let ticks = |field| stat.number(field).unwrap_or(0_u64);
+        let children_ticks = ticks(CUTIME) + ticks(CSTIME);
+        let switches = procfs::threads(id).into_iter().filter_map(|tid| {
+            let status = procfs::task_status(id, tid).ok()?;
+            Some((tid, switches(&status)?))
         });
         Some(Self {
-            parent: i32::try_from(field(4)).ok().map(Tid),
-            start_time: field(22),
+            parent: stat.parent(),
+            start_time: stat.start_time().unwrap_or(0),
             cpu_ns: super::nanoseconds(cpu),
-            children_cpu_ns: (field(16) + field(17)).saturating_mul(TICK_NS),
+            children_cpu_ns: children_ticks.saturating_mul(TICK_NS),
             is_foreign: is_foreign && io.is_none(),
-            is_zombie: is_zombie(&stat),
+            is_zombie: stat.has_ended(),
             ignores_children: ignores_children(&status),
-            read_write_calls: io.and_then(|text| read_write_calls(&text)),
+            read_write_calls: io.and_then(|io| read_write_calls(&io)),
             switches: switches.collect(),
         })
     }
@@ -229,13 +231,13 @@ fn is_foreign(id: Tid) -> bool {
 
 /// `/proc/PID/io`. An ordinary user may not read that of a process in the middle of execve(2),
 /// whose first thread has no memory any more, nor ever that of a zombie or of another user's process.
-fn io(id: Tid, is_foreign: bool) -> Option<String> {
+fn io(id: Tid, is_foreign: bool) -> Option<Fields> {
     for look in 0..LOOKS {
         if look > 0 {
             std::thread::sleep(BETWEEN_LOOKS);
         }
-        match read_to_string(format!("/proc/{id}/io")) {
-            Ok(text) => return Some(text),
+        match procfs::io(id) {
+            Ok(io) => return Some(io),
             Err(error) if error.kind() != ErrorKind::PermissionDenied => return None,
             Err(_) if is_foreign || is_gone(id) => return None,
             Err(_) => {}
@@ -244,31 +246,22 @@ fn io(id: Tid, is_foreign: bool) -> Option<String> {
     None
 }
 
-fn is_zombie(stat: &str) -> bool {
-    matches!(process::after_command(stat).next(), Some("Z" | "X"))
-}
-
 /// `SigIgn` of proc_pid_status(5). `SA_NOCLDWAIT` has the same effect, and shows nowhere.
-fn ignores_children(status: &str) -> bool {
+fn ignores_children(status: &Fields) -> bool {
     const SIGCHLD: u32 = 17;
-    let ignored = process::field(status, "SigIgn");
-    let ignored = ignored.and_then(|set| u64::from_str_radix(set, 16).ok());
+    let ignored = status.set("SigIgn");
     ignored.is_some_and(|set| set & (1 << (SIGCHLD - 1)) != 0)
 }
 
 /// `syscr` and `syscw` of proc_pid_io(5).
-fn read_write_calls(text: &str) -> Option<u64> {
-    Some(value(text, "syscr")? + value(text, "syscw")?)
+fn read_write_calls(io: &Fields) -> Option<u64> {
+    Some(io.number::<u64>("syscr")? + io.number::<u64>("syscw")?)
 }
 
 /// Voluntary and involuntary context switches of proc_pid_status(5).
-fn switches(status: &str) -> Option<(u64, u64)> {
-    let voluntary = value(status, "voluntary_ctxt_switches")?;
-    Some((voluntary, value(status, "nonvoluntary_ctxt_switches")?))
-}
-
-fn value(text: &str, name: &str) -> Option<u64> {
-    process::field(text, name)?.parse().ok()
+fn switches(status: &Fields) -> Option<(u64, u64)> {
+    let voluntary = status.number("voluntary_ctxt_switches")?;
+    Some((voluntary, status.number("nonvoluntary_ctxt_switches")?))
 }
 
 #[cfg(test)]
@@ -303,12 +296,12 @@ mod tests {
     #[test]
     fn lines_are_read_by_their_whole_name() {
         let status = "Name:\tx\nvoluntary_ctxt_switches:\t7\nnonvoluntary_ctxt_switches:\t2\n";
-        assert_eq!(switches(status), Some((7, 2)));
-        assert_eq!(switches("Name:\tx\n"), None);
-        assert_eq!(read_write_calls("rchar: 5\nsyscr: 3\nsyscw: 4\n"), Some(7));
-        assert!(ignores_children("SigIgn:\t0000000000010000\n"));
-        assert!(!ignores_children("SigIgn:\t0000000000008000\n"));
-        assert!(is_zombie("7 (a) Z 1 2\n") && !is_zombie("7 (Z) S 1 2\n"));
+        assert_eq!(switches(&status.into()), Some((7, 2)));
+        assert_eq!(switches(&"Name:\tx\n".into()), None);
+        let io = "rchar: 5\nsyscr: 3\nsyscw: 4\n";
+        assert_eq!(read_write_calls(&io.into()), Some(7));
+        assert!(ignores_children(&"SigIgn:\t0000000000010000\n".into()));
+        assert!(!ignores_children(&"SigIgn:\t0000000000008000\n".into()));
     }
 
     /// One thread goes on, one ended, one is new, and one has the id of another.

@@ -198,6 +198,7 @@ fn number(output: &[u8]) -> Result<f64, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use harness_sys::procfs;
 
     #[test]
     fn only_a_number_is_a_number() {
@@ -221,12 +222,9 @@ mod tests {
 
     /// Whether a process group has a process other than zombies, whom nobody may wait for here.
     fn lives(group: Tid) -> bool {
-        let entries = std::fs::read_dir("/proc").expect("/proc");
-        entries.flatten().any(|entry| {
-            let stat = std::fs::read_to_string(entry.path().join("stat")).unwrap_or_default();
-            let fields: Vec<&str> = process::after_command(&stat).take(3).collect();
-            matches!(fields[..], [state, _, of] if state != "Z" && of == group.to_string())
-        })
+        let stats = procfs::processes().filter_map(|process| procfs::stat(process).ok());
+        let mut of_group = stats.filter(|stat| stat.group() == Some(group));
+        of_group.any(|stat| !stat.has_ended())
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! A running process in words, and what its windows showed beside numbers.
 
 use harness_record::{AttachedProcess, Window, counted};
-use harness_sys::{Tid, process};
-use harness_tracer::attach::{Tree, threads};
+use harness_sys::{Tid, procfs};
+use harness_tracer::attach::Tree;
 use std::fs::{File, read};
 use std::os::unix::fs::FileExt;
 
@@ -15,7 +15,7 @@ pub(super) fn describe(tree: Tree) -> AttachedProcess {
         pid: id.0,
         name: text(read("comm").trim_ascii_end()),
         command: words(&read("cmdline"), argument_count(id)),
-        threads: u32::try_from(threads(id).len()).unwrap_or(u32::MAX),
+        threads: u32::try_from(procfs::threads(id).len()).unwrap_or(u32::MAX),
         descendants: u32::try_from(descendants).unwrap_or(u32::MAX),
     }
 }
@@ -48,9 +48,8 @@ fn words(command: &[u8], arguments: Option<u32>) -> Vec<String> {
 /// stack (`create_elf_tables` in fs/binfmt_elf.c; `startstack` of proc_pid_stat(5)). `None` where
 /// that cannot be read.
 fn argument_count(id: Tid) -> Option<u32> {
-    let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
-    // The field numbered 28, of those from 3 on.
-    let stack: u64 = process::after_command(&stat).nth(25)?.parse().ok()?;
+    const STARTSTACK: usize = 28;
+    let stack = procfs::stat(id).ok()?.number(STARTSTACK)?;
     let mut count = [0; 4];
     let memory = File::open(format!("/proc/{id}/mem")).ok()?;
     // A word of 8 or 4 bytes, the lowest first.
@@ -145,7 +144,7 @@ mod tests {
     #[test]
     fn the_arguments_of_a_process_are_counted() {
         let own = std::env::args_os().count();
-        let count = argument_count(process::own()).expect("it can be read");
+        let count = argument_count(harness_sys::process::own()).expect("it can be read");
         assert_eq!(count as usize, own);
     }
 

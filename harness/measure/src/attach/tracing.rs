@@ -8,8 +8,8 @@
 
 use super::interrupted;
 use crate::Error;
-use crate::isolated::Stops;
-use harness_mode::{Mode, Watcher};
+use harness_mode::Watcher;
+use harness_record::Counts;
 use harness_sys::signals::Termination;
 use harness_sys::{Tid, files, process, rusage};
 use harness_syscalls::{Table, TraceSet};
@@ -73,9 +73,8 @@ pub(super) struct Done {
     pub(super) unstopped: u32,
     pub(super) processes: u32,
     pub(super) left_alone: Vec<String>,
-    pub(super) stops: Stops,
-    pub(super) syscalls: u64,
-    pub(super) traced_events: u64,
+    #[serde(flatten)]
+    pub(super) counts: Counts,
     pub(super) cpu_ns: u64,
 }
 
@@ -267,8 +266,8 @@ fn trace(spec: &Spec) -> Message {
         Ok(set) => set,
         Err(error) => return failed(error.to_string()),
     };
-    let mode = harness_mode::find(&spec.mode, None);
-    let watcher = match mode.map(Mode::watcher) {
+    let mode = harness_mode::find(&spec.mode);
+    let watcher = match mode.map(|mode| mode.watcher()) {
         Some(Ok(Watcher::By(watcher))) => watcher,
         Some(Err(why)) => return failed(format!("mode {} cannot attach: {why}", spec.mode)),
         Some(Ok(Watcher::Nobody)) | None => {
@@ -301,9 +300,7 @@ fn trace(spec: &Spec) -> Message {
             unstopped: u32::try_from(window.unstopped).unwrap_or(u32::MAX),
             processes: u32::try_from(window.processes).unwrap_or(u32::MAX),
             left_alone: window.left_alone.iter().map(ToString::to_string).collect(),
-            stops: Stops::of(&window.counts.stops),
-            syscalls: window.counts.calls_seen,
-            traced_events: window.counts.traced_events,
+            counts: harness_mode::counts_of_tracer(&window.counts, Some(window.counts.calls_seen)),
             cpu_ns: super::nanoseconds(last.get().saturating_sub(first.get())),
         }),
         Err(error) => Message::Failed {

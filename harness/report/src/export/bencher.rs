@@ -4,7 +4,7 @@
 //! Bencher's own measure, in nanoseconds; the others are made on their first report, under the
 //! slugs that they have here. Limits are those of the confidence interval.
 
-use super::{Entry, ExportFormat, Source, Written, json};
+use super::{Entry, ExportFormat, Source, Written, exported, json, slug};
 use harness_record::{Distribution, TimeMeasure};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -16,7 +16,7 @@ pub(super) const FORMAT: ExportFormat = ExportFormat {
 };
 
 /// By slug.
-type Measures = BTreeMap<&'static str, Metric>;
+type Measures = BTreeMap<String, Metric>;
 
 #[derive(Serialize)]
 struct Metric {
@@ -67,9 +67,9 @@ fn measures(entry: &Entry) -> Measures {
         TimeMeasure::LoopNs => row.loop_ns,
     };
     let mut measures = Measures::new();
-    let mut push = |slug, metric: Option<Metric>| {
+    let mut push = |slug: &str, metric: Option<Metric>| {
         if let Some(metric) = metric {
-            measures.insert(slug, metric);
+            measures.insert(slug.to_owned(), metric);
         }
     };
     push("latency", time.map(Metric::of));
@@ -81,8 +81,9 @@ fn measures(entry: &Entry) -> Measures {
         );
         let overhead = row.overhead_ns_per_syscall_distribution;
         push("overhead-ns-per-syscall", overhead.map(Metric::of));
-        push("stops", row.stops.map(|stops| Metric::count(stops.total)));
-        push("traced-events", row.traced_events.map(Metric::count));
+        for counter in exported() {
+            push(&slug(counter), row.counts.get(counter).map(Metric::count));
+        }
         let filter = row.filter.as_ref();
         push(
             "filter-instructions",

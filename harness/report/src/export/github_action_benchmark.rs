@@ -4,7 +4,7 @@
 //! the quotient of their values. So no time is here, which says more about the runner than about
 //! the tracer, and no overhead that cannot be told from zero, whose quotient says nothing.
 
-use super::{Entry, ExportFormat, Source, Written, json};
+use super::{Entry, ExportFormat, Source, Written, exported, json};
 use crate::caption::{harness_text, kernel_text, parameters_text, placement_text};
 use crate::units::level_text;
 use harness_record::{Record, counted};
@@ -19,7 +19,7 @@ pub(super) const FORMAT: ExportFormat = ExportFormat {
 #[derive(Serialize)]
 struct Benchmark {
     name: String,
-    unit: &'static str,
+    unit: String,
     value: f64,
     #[serde(skip_serializing_if = "Option::is_none")]
     range: Option<String>,
@@ -31,10 +31,10 @@ fn write(source: &Source) -> Written {
     let mut left_out = Vec::new();
     for entry in source.entries.iter().filter(|entry| !entry.is_untraced()) {
         let extra = extra(source.record, entry);
-        let mut push = |what: &str, unit, value, range| {
+        let mut push = |what: &str, unit: &str, value, range| {
             benchmarks.push(Benchmark {
                 name: format!("{}: {what}", entry.name()),
-                unit,
+                unit: unit.to_owned(),
                 value,
                 range,
                 extra: extra.clone(),
@@ -63,7 +63,7 @@ fn write(source: &Source) -> Written {
             None => {}
         }
         for (what, unit, count) in counts(entry) {
-            push(what, unit, count as f64, None);
+            push(&what, &unit, count as f64, None);
         }
     }
     Written {
@@ -75,20 +75,22 @@ fn write(source: &Source) -> Written {
 const NO_PAIR: &str = "no run of it is paired with an untraced one";
 
 /// The numbers that are the same in every run.
-fn counts(entry: &Entry) -> impl Iterator<Item = (&'static str, &'static str, u64)> {
+fn counts(entry: &Entry) -> impl Iterator<Item = (String, String, u64)> {
     let row = entry.row;
-    let filter = row.filter.as_ref();
-    [
-        ("stops", "stops a run", row.stops.map(|stops| stops.total)),
-        ("traced events", "events a run", row.traced_events),
-        (
-            "filter length",
-            "instructions",
-            filter.map(|filter| u64::from(filter.instructions)),
-        ),
-    ]
-    .into_iter()
-    .filter_map(|(what, unit, count)| Some((what, unit, count?)))
+    let counters = exported().filter_map(move |counter| {
+        let what = counter.info().plural();
+        let unit = what.rsplit(' ').next().unwrap_or_default();
+        Some((
+            what.clone(),
+            format!("{unit} a run"),
+            row.counts.get(counter)?,
+        ))
+    });
+    let filter = row.filter.iter().map(|filter| {
+        let (what, unit) = ("filter length".to_owned(), "instructions".to_owned());
+        (what, unit, u64::from(filter.instructions))
+    });
+    counters.chain(filter)
 }
 
 fn range(low: Option<f64>, high: Option<f64>, level: f64) -> Option<String> {

@@ -11,10 +11,10 @@
     reason = "write! would add a Result that is never an error"
 )]
 
-use super::{Entry, ExportFormat, Source, Written};
+use super::{Entry, ExportFormat, Source, Written, exported, slug};
 use crate::caption::parameters_text;
 use crate::tables::printable;
-use harness_record::{Environment, Sample, TimeMeasure};
+use harness_record::{Counter, Environment, Sample, TimeMeasure};
 
 pub(super) const FORMAT: ExportFormat = ExportFormat {
     name: "gobench",
@@ -79,7 +79,9 @@ fn push_configuration(text: &mut String, key: &str, value: &str) {
 
 /// Counts that never varied are to be compared exactly, at n = 1.
 fn push_units(text: &mut String, entries: &[Entry]) {
-    for (unit, count) in COUNTS {
+    for counter in exported() {
+        let count = |sample: &Sample| sample.counts.get(counter);
+        let unit = unit(counter);
         let counted = |entry: &Entry| {
             let counts = entry
                 .samples
@@ -99,13 +101,10 @@ fn push_units(text: &mut String, entries: &[Entry]) {
     }
 }
 
-/// Unit and total of a sample.
-type Count = (&'static str, fn(&Sample) -> Option<u64>);
-
-const COUNTS: [Count; 2] = [
-    ("stops/op", |sample| sample.stops_total),
-    ("traced-events/op", |sample| sample.traced_events),
-];
+/// `traced-events/op`.
+fn unit(counter: Counter) -> String {
+    format!("{}/op", slug(counter))
+}
 
 /// `None` where the time of the loop is missing.
 fn result_line(environment: &Environment, entry: &Entry, sample: &Sample) -> Option<String> {
@@ -131,10 +130,11 @@ fn result_line(environment: &Environment, entry: &Entry, sample: &Sample) -> Opt
         per_operation(time),
         per_operation(cpu)
     );
-    for (unit, count) in COUNTS {
+    for counter in exported() {
+        let count = sample.counts.get(counter);
         // Zero stops would leave benchstat without a geometric mean.
-        if let Some(count) = count(sample).filter(|_| !entry.is_untraced()) {
-            line.push_str(&format!("\t{} {unit}", per_operation(count)));
+        if let Some(count) = count.filter(|_| !entry.is_untraced()) {
+            line.push_str(&format!("\t{} {}", per_operation(count), unit(counter)));
         }
     }
     line.push('\n');

@@ -11,9 +11,9 @@ mod hyperfine;
 
 use crate::caption::{command_text, state_text};
 use crate::group::Group;
-use crate::summary::{UNTRACED, summarise};
+use crate::summary::summarise;
 use crate::tables::printable;
-use harness_record::{Record, ResultRow, Sample, WorkloadPlan, in_json};
+use harness_record::{Counter, Record, ResultRow, Sample, WorkloadPlan, in_json};
 
 /// What the plan calls a command of the user's.
 const COMMAND: &str = "command";
@@ -149,8 +149,19 @@ impl Entry<'_> {
     }
 
     fn is_untraced(&self) -> bool {
-        self.row.mode == UNTRACED
+        self.row.is_control()
     }
+}
+
+/// The counters that formats hand over.
+fn exported() -> impl Iterator<Item = Counter> {
+    let all = Counter::ALL.iter().copied();
+    all.filter(|counter| counter.info().exported)
+}
+
+/// `traced-events`.
+fn slug(counter: Counter) -> String {
+    counter.info().plural().replace(' ', "-")
 }
 
 /// The reasons in one line.

@@ -13,9 +13,9 @@ pub use text::render_history;
 pub(crate) use text::{minute, notes, time_text, title};
 
 use crate::caption::{pin_text, state_text, uncalibrated_text};
-use crate::plots::trend;
-use crate::summary::UNTRACED;
-use harness_record::{Fingerprint, Pin, Ratio, Record, ResultRow, TimeMeasure, WorkloadPlan};
+use harness_record::{
+    CONTROL, Colour, Fingerprint, Pin, Ratio, Record, ResultRow, TimeMeasure, WorkloadPlan,
+};
 use serde::Serialize;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -82,6 +82,9 @@ pub struct Series {
     pub subject: Subject,
     /// Name of the mode.
     pub mode: String,
+    /// Its colour in the picture, where it has one of its own.
+    #[serde(skip)]
+    pub colour: Option<Colour>,
     /// A point a record.
     pub points: Vec<Point>,
     /// Where the ratios changed.
@@ -126,7 +129,7 @@ pub enum HistoryError {
     },
     /// Not a single ratio.
     #[error(
-        "no record has a ratio to mode {UNTRACED} to show; measure with it: `harness run --modes {UNTRACED},…`"
+        "no record has a ratio to mode {CONTROL} to show; measure with it: `harness run --modes {CONTROL},…`"
     )]
     Nothing,
 }
@@ -191,14 +194,6 @@ pub fn history(
     Ok(History { machines, warnings })
 }
 
-impl History {
-    /// The trend as a picture: an SVG document with a panel for each series.
-    #[must_use]
-    pub fn plot(&self) -> String {
-        trend::draw(self)
-    }
-}
-
 /// A machine in one line.
 pub(crate) fn machine_text(machine: &Fingerprint) -> String {
     format!(
@@ -247,13 +242,14 @@ impl MachineHistory {
         warnings: &mut Vec<String>,
     ) {
         let subject = Subject::of(workload);
-        for row in rows.filter(|row| row.available && row.mode != UNTRACED) {
+        for row in rows.filter(|row| row.available && !row.is_control()) {
             let at = (self.series.iter())
                 .position(|series| series.subject == subject && series.mode == row.mode);
             let at = at.unwrap_or_else(|| {
                 self.series.push(Series {
                     subject: subject.clone(),
                     mode: row.mode.clone(),
+                    colour: record.plan.colour(&row.mode),
                     points: Vec::new(),
                     change_points: Vec::new(),
                 });

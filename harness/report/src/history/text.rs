@@ -3,11 +3,11 @@
 use super::change::{ALPHA, MIN_SEGMENT};
 use super::{History, MachineHistory, Point, Series, machine_text};
 use crate::render::{Format, markdown_text, terminal_text};
-use crate::summary::{LEVEL, UNTRACED};
+use crate::summary::LEVEL;
 use crate::tables::printable_lines;
 use crate::units::{UNKNOWN, level_text, ratio_interval_text};
 use crate::view::View;
-use harness_record::{Pin, TimeMeasure, in_json};
+use harness_record::{CONTROL, Pin, TimeMeasure, in_json};
 use serde::Serialize;
 
 /// The history as text that ends with a line's end.
@@ -42,7 +42,7 @@ fn view(machine: &MachineHistory, series: &Series) -> View {
         "started",
         "revision",
         "record",
-        &format!("ratio to {UNTRACED}\n[{} interval]", level_text(LEVEL)),
+        &format!("ratio to {CONTROL}\n[{} interval]", level_text(LEVEL)),
         "pairs",
         "change\npoint",
     ];

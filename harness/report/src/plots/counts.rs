@@ -2,7 +2,7 @@
 
 use super::Subject;
 use super::frame::{FIGURE, Frame, Key, Row};
-use super::palette::{INK, PAPER, colour, light};
+use super::palette::{INK, PAPER, light};
 use super::scale::Scale;
 use crate::units::count_text;
 use crate::view::mode_text;
@@ -27,7 +27,7 @@ fn counts(row: &ResultRow) -> [Option<Count>; 3] {
         median.map(|median| Count { median, interval })
     };
     [
-        count(row.stops.map(|stops| stops.total), row.stops_distribution),
+        count(row.counts.interceptions(), row.stops_distribution),
         count(
             switches.and_then(|switches| switches.tracer_voluntary),
             row.tracer_voluntary_distribution,
@@ -98,7 +98,7 @@ pub(super) fn draw(subject: &Subject) -> Option<(String, String)> {
     };
     let svg = frame.draw(|canvas, place, number| {
         let (row, counts) = &rows[number];
-        let edge = colour(&row.mode);
+        let edge = subject.colour(&row.mode);
         for (at, (count, fill)) in (-1..).zip(counts.iter().zip(fills(edge))) {
             let y = place.y + at * BAR_HEIGHT;
             let Some(Count { median, interval }) = *count else {

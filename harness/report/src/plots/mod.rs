@@ -11,13 +11,16 @@ mod overhead;
 mod palette;
 mod per_syscall;
 mod scale;
-pub(crate) mod trend;
+mod trend;
 
 use crate::caption::{caption, state_text};
 use crate::summary::{LEVEL, MIN_PAIRS};
 use crate::units::level_text;
 use crate::view::rows_of;
 use harness_record::{Record, ResultRow, WorkloadPlan};
+use plotters::style::RGBColor;
+
+pub use trend::plot_history;
 
 /// A picture.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,6 +71,11 @@ impl Subject<'_> {
     /// The modes that were measured.
     fn rows(&self) -> impl Iterator<Item = &ResultRow> {
         rows_of(self.record, self.workload).filter(|row| row.samples > 0)
+    }
+
+    /// The colour of a mode.
+    fn colour(&self, mode: &str) -> RGBColor {
+        palette::colour(self.record.plan.colour(mode), mode)
     }
 
     /// The lines under the picture, with what the reader must be warned of.

@@ -1,13 +1,12 @@
 //! How much longer the workload takes under each mode.
 
 use super::frame::{Frame, Row};
-use super::palette::colour;
 use super::scale::Scale;
 use super::{Subject, whiskers_text};
-use crate::summary::{LEVEL, UNTRACED};
+use crate::summary::LEVEL;
 use crate::units::level_text;
 use crate::view::{mode_text, ratio_text};
-use harness_record::TimeMeasure;
+use harness_record::{CONTROL, TimeMeasure};
 
 /// Title and picture; `None` without a ratio to show.
 pub(super) fn draw(subject: &Subject) -> Option<(String, String)> {
@@ -16,7 +15,7 @@ pub(super) fn draw(subject: &Subject) -> Option<(String, String)> {
         .filter_map(|row| Some((row, row.ratio?)))
         .filter(|(_, ratio)| ratio.estimate > 0.0)
         .collect();
-    if rows.iter().all(|(row, _)| row.mode == UNTRACED) {
+    if rows.iter().all(|(row, _)| row.is_control()) {
         return None;
     }
     let scale = Scale::of_ratios(
@@ -32,20 +31,20 @@ pub(super) fn draw(subject: &Subject) -> Option<(String, String)> {
     let level = level_text(LEVEL);
     let pairs = rows
         .iter()
-        .filter(|(row, _)| row.mode != UNTRACED)
+        .filter(|(row, _)| !row.is_control())
         .map(|(_, ratio)| ratio.pairs);
     let frame = Frame {
         title: title.clone(),
         explanation: format!(
-            "Bars: {time} divided by that of the untraced run (mode {UNTRACED}), Hodges–Lehmann \
+            "Bars: {time} divided by that of the untraced run (mode {CONTROL}), Hodges–Lehmann \
              estimate of paired runs. {}",
             whiskers_text(pairs)
         ),
         axis: match scale {
             Scale::Log { .. } => {
-                format!("{time}, ratio to {UNTRACED} (no unit; logarithmic axis)")
+                format!("{time}, ratio to {CONTROL} (no unit; logarithmic axis)")
             }
-            _ => format!("{time}, ratio to {UNTRACED} (no unit)"),
+            _ => format!("{time}, ratio to {CONTROL} (no unit)"),
         },
         figures: format!("ratio [{level} interval]"),
         overhang: 0,
@@ -67,9 +66,13 @@ pub(super) fn draw(subject: &Subject) -> Option<(String, String)> {
         let (one, end) = (place.x(1.0), place.x(ratio.estimate));
         // At least a stroke, so that a ratio of one has its colour too.
         let (from, to) = (one.min(end - 1), one.max(end + 1));
-        canvas.rectangle((from, place.y - 10), (to, place.y + 10), colour(&row.mode));
+        canvas.rectangle(
+            (from, place.y - 10),
+            (to, place.y + 10),
+            subject.colour(&row.mode),
+        );
         if let (Some(low), Some(high)) = (ratio.low, ratio.high)
-            && row.mode != UNTRACED
+            && !row.is_control()
         {
             place.whisker(canvas, low, high);
         }

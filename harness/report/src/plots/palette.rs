@@ -4,6 +4,7 @@
 //! with colour blindness can tell apart; related modes have shades of one hue.
 //! Every row also bears its mode's name: no picture rests on colour alone.
 
+use harness_record::{CONTROL, Colour};
 use plotters::style::RGBColor;
 
 /// Of text, axes and whiskers.
@@ -15,10 +16,13 @@ pub(super) const GRID: RGBColor = RGBColor(0xdd, 0xdd, 0xdd);
 /// Of the background.
 pub(super) const PAPER: RGBColor = RGBColor(0xff, 0xff, 0xff);
 
-/// The colour of a mode.
-pub(super) fn colour(mode: &str) -> RGBColor {
+/// The colour of a mode: its own, or in older records the one that it has always had.
+pub(super) fn colour(own: Option<Colour>, mode: &str) -> RGBColor {
+    if let Some(Colour(r, g, b)) = own {
+        return RGBColor(r, g, b);
+    }
     let (r, g, b) = match mode {
-        "none" => (0x77, 0x77, 0x77),
+        CONTROL => (0x77, 0x77, 0x77),
         "ptrace" => (0xd5, 0x5e, 0x00),
         "seccomp-linear" => (0x00, 0x72, 0xb2),
         "seccomp-bitmap" => (0x56, 0xb4, 0xe9),
@@ -27,12 +31,6 @@ pub(super) fn colour(mode: &str) -> RGBColor {
         "seccomp-optimal" => (0x3a, 0x5f, 0xcd),
         "seccomp-file" => (0x6c, 0x8e, 0xad),
         "seccomp-allow" => (0x9c, 0xc9, 0xe3),
-        "ebpf" => (0x00, 0x9e, 0x73),
-        "user-notify" => (0xcc, 0x79, 0xa7),
-        "sud" => (0x8a, 0x4f, 0x7d),
-        "strace" => (0xe6, 0x9f, 0x00),
-        "strace-seccomp" => (0x9a, 0x6a, 0x00),
-        "perf-trace" => (0x4d, 0x4d, 0x00),
         _ => (0x7f, 0x5f, 0x3f),
     };
     RGBColor(r, g, b)

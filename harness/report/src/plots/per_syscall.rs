@@ -1,13 +1,12 @@
 //! What each mode adds to one system call.
 
 use super::frame::{Frame, Row};
-use super::palette::colour;
 use super::scale::Scale;
 use super::{Subject, whiskers_text};
-use crate::summary::{LEVEL, UNTRACED, overhead_measure};
+use crate::summary::{LEVEL, overhead_measure};
 use crate::units::{count_text, level_text, ns_interval_text};
 use crate::view::mode_text;
-use harness_record::TimeMeasure;
+use harness_record::{CONTROL, TimeMeasure};
 
 /// Title and picture; `None` without a positive overhead to show.
 pub(super) fn draw(subject: &Subject) -> Option<(String, String)> {
@@ -51,7 +50,7 @@ pub(super) fn draw(subject: &Subject) -> Option<(String, String)> {
                 "; one in a mode's colour: so does the estimate, which is not above 0"
             }
         ),
-        axis: format!("added nanoseconds per system call (logarithmic axis; {UNTRACED} adds 0)"),
+        axis: format!("added nanoseconds per system call (logarithmic axis; {CONTROL} adds 0)"),
         figures: format!("ns [{level} interval]"),
         overhang: 0,
         scale,
@@ -72,7 +71,7 @@ pub(super) fn draw(subject: &Subject) -> Option<(String, String)> {
         if let (Some(low), Some(high)) = (ns.low, ns.high) {
             place.whisker(canvas, low, high);
         }
-        place.estimate(canvas, ns.median, colour(&row.mode));
+        place.estimate(canvas, ns.median, subject.colour(&row.mode));
     });
     Some((title, svg))
 }

@@ -7,8 +7,9 @@ use super::scale::Scale;
 use crate::history::{
     History, MachineHistory, Series, machine_text, minute, notes, segments, time_text, title,
 };
-use crate::summary::{LEVEL, UNTRACED};
+use crate::summary::LEVEL;
 use crate::units::{level_text, ratio_interval_text};
+use harness_record::CONTROL;
 use plotters::style::text_anchor::HPos;
 
 /// Height of a panel's axis, pixels.
@@ -81,12 +82,13 @@ fn lines(texts: &[String], height: i32) -> i32 {
     height * i32::try_from(texts.len()).unwrap_or(i32::MAX / 100)
 }
 
-/// The picture, an SVG document.
-pub(crate) fn draw(history: &History) -> String {
+/// The trend as a picture: an SVG document with a panel for each series.
+#[must_use]
+pub fn plot_history(history: &History) -> String {
     let level = level_text(LEVEL);
     let explanation = EXPLANATION.wrap(
         &format!(
-            "Dots: the time under a mode divided by that of the untraced run (mode {UNTRACED}), \
+            "Dots: the time under a mode divided by that of the untraced run (mode {CONTROL}), \
              Hodges–Lehmann estimate of the paired runs of one record; whiskers: {level} interval \
              (signed-rank). Horizontal lines: centre of the records between two change points. \
              Vertical lines: change points."
@@ -107,7 +109,7 @@ pub(crate) fn draw(history: &History) -> String {
     let height = caption_y + lines(&caption, 16) + 8;
     let mut svg = String::new();
     let mut canvas = Canvas::new(&mut svg, WIDTH, height, PAPER);
-    let heading = format!("What tracing costs over time: ratios to {UNTRACED}, record by record");
+    let heading = format!("What tracing costs over time: ratios to {CONTROL}, record by record");
     canvas.text((MARGIN, 28), &heading, TITLE, HPos::Left);
     draw_lines(&mut canvas, 54, &explanation, EXPLANATION, 18);
     let mut y = top;
@@ -134,7 +136,7 @@ impl Panel<'_> {
         canvas.rectangle(
             (MARGIN, title_y - 6),
             (MARGIN + 12, title_y + 6),
-            colour(&series.mode),
+            colour(series.colour, &series.mode),
         );
         canvas.text((MARGIN + 20, title_y), &title(series), LABEL, HPos::Left);
         draw_lines(canvas, title_y + 20, &self.subject, EXPLANATION, 17);
@@ -145,7 +147,7 @@ impl Panel<'_> {
             _ => "axis not from 0",
         };
         let time = time_text(series.subject.of);
-        let axis = format!("{time}, ratio to {UNTRACED} (no unit; {logarithmic})");
+        let axis = format!("{time}, ratio to {CONTROL} (no unit; {logarithmic})");
         canvas.text((MARGIN, top - 14), &axis, TICK, HPos::Left);
         let place = Place {
             top,
@@ -237,7 +239,7 @@ impl Place {
     }
 
     fn draw_series(&self, canvas: &mut Canvas, series: &Series) {
-        let mode = colour(&series.mode);
+        let mode = colour(series.colour, &series.mode);
         for (range, centre) in segments(&series.points, &series.change_points) {
             let y = self.y(centre);
             let ends = (range.start as f64 - 0.5, range.end as f64 - 0.5);

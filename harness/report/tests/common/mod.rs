@@ -3,8 +3,9 @@
 #![allow(dead_code, reason = "no test uses all of it")]
 
 use harness_record::{
-    Cpu, Environment, FilterPlan, FilterSummary, Hooks, ModePlan, Pin, Plan, Provenance, Record,
-    SCHEMA_VERSION, Sample, SampleStatus, SeccompState, Slot, State, WorkloadPlan,
+    Counter, Counts, Cpu, Environment, FilterPlan, FilterSummary, Hooks, ModePlan, Pin, Plan,
+    Provenance, Record, SCHEMA_VERSION, Sample, SampleStatus, SeccompState, Slot, State,
+    WorkloadPlan,
 };
 use harness_report::summarise;
 use harness_stats::random::Rng;
@@ -102,6 +103,7 @@ pub(crate) fn plan(workloads: Vec<WorkloadPlan>, modes: &[Mode], runs: u32) -> P
                 available: true,
                 unavailable_reason: None,
                 traces_set: true,
+                ..ModePlan::default()
             })
             .collect(),
         hooks: Hooks::default(),
@@ -134,16 +136,7 @@ pub(crate) fn sample(slot: &Slot, executions: u32, wall_ns: u64) -> Sample {
         tracee_involuntary: total * 120,
         tracer_voluntary: None,
         tracer_involuntary: None,
-        stops_total: Some(0),
-        stops_syscall_enter: Some(0),
-        stops_syscall_exit: Some(0),
-        stops_seccomp: Some(0),
-        stops_event: Some(0),
-        stops_signal: Some(0),
-        stops_group: Some(0),
-        syscalls: None,
-        traced_events: None,
-        tracees: None,
+        counts: no_stops(),
         max_rss_kib: Some(4096),
         env_padding_bytes: 0,
         steal_ns: Some(0),
@@ -153,6 +146,12 @@ pub(crate) fn sample(slot: &Slot, executions: u32, wall_ns: u64) -> Sample {
         started_ns: 0,
         side: None,
     }
+}
+
+/// What a mode counts under which nothing stops.
+fn no_stops() -> Counts {
+    let stops = |counter: Counter| counter.info().column.starts_with("stops_").then_some(0);
+    Counts::from_fn(stops)
 }
 
 /// What the slots of a plan would record: 2 s untraced, noise of about 1 %.
@@ -171,10 +170,14 @@ pub(crate) fn samples(plan: &Plan, modes: &[Mode]) -> Vec<Sample> {
         let mut sample = sample(slot, 1, wall_ns);
         sample.index = index;
         if let Some(stops) = mode.stops {
-            sample.stops_total = Some(stops);
-            sample.stops_syscall_enter = Some(stops / 2);
-            sample.stops_syscall_exit = Some(stops - stops / 2);
-            sample.traced_events = Some(12);
+            sample.counts.set(Counter::Stops, Some(stops));
+            sample
+                .counts
+                .set(Counter::SyscallEnterStops, Some(stops / 2));
+            sample
+                .counts
+                .set(Counter::SyscallExitStops, Some(stops - stops / 2));
+            sample.counts.set(Counter::TracedEvents, Some(12));
             sample.tracer_user_ns = Some(0);
             sample.tracer_voluntary = Some(2 + stops);
             sample.tracer_involuntary = Some(0);
@@ -182,7 +185,7 @@ pub(crate) fn samples(plan: &Plan, modes: &[Mode]) -> Vec<Sample> {
             sample.tracer_sys_ns = Some(stops * 2_000);
         }
         if mode.name == "ptrace" {
-            sample.syscalls = Some(4_735_602);
+            sample.counts.set(Counter::Syscalls, Some(4_735_602));
         }
         samples.push(sample);
     }

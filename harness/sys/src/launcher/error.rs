@@ -29,6 +29,14 @@ pub enum LaunchError {
         /// Its error.
         errno: Errno,
     },
+    /// The listener of the child's filter could not be taken.
+    #[error("cannot take the listener of a filter: {operation}: {errno}")]
+    Listener {
+        /// The system call.
+        operation: &'static str,
+        /// Its error.
+        errno: Errno,
+    },
     /// The child failed before it was the program.
     #[error("{}: {step}: {errno}{}", attempt(program), advice(program, *step, *errno))]
     Child {

@@ -1,9 +1,9 @@
 //! Why a running process cannot be attached to, and what helps.
 
 use crate::event_loop::Error;
-use crate::obstacle::{Obstacle, field};
+use crate::obstacle::Obstacle;
+use harness_sys::procfs::{self, Fields};
 use harness_sys::{Errno, Tid};
-use std::fs::read_to_string;
 
 /// Why a running process could not be traced. What was attached to has been detached.
 #[derive(Debug, thiserror::Error)]
@@ -59,18 +59,17 @@ pub enum AttachError {
 impl AttachError {
     /// With what the statuses of both sides say about the reason.
     pub(super) fn refused(process: Tid, tid: Tid, errno: Errno) -> Self {
-        let read = |path: &str| read_to_string(path).unwrap_or_default();
-        let status = read(&format!("/proc/{tid}/status"));
-        let own = read("/proc/thread-self/status");
+        let status = procfs::status(tid).unwrap_or_default();
+        let own = procfs::own_thread_status().unwrap_or_default();
         if let Some(why) = Obstacle::find(tid, &status, &own) {
             return Self::NotNow { process, why };
         }
-        let scope = read("/proc/sys/kernel/yama/ptrace_scope");
+        let scope = procfs::sysctl("kernel.yama.ptrace_scope");
         Self::Refused {
             process,
             tid,
             errno,
-            why: reason(&status, &own, scope.trim().parse().ok()),
+            why: reason(&status, &own, scope.and_then(|scope| scope.parse().ok())),
         }
     }
 }
@@ -79,27 +78,23 @@ impl AttachError {
 const CAP_SYS_PTRACE: u32 = 19;
 
 /// The first rule of ptrace(2), "Ptrace access mode checking", that forbids it.
-fn reason(status: &str, own: &str, yama_scope: Option<u32>) -> String {
-    let capable = field(own, "CapEff")
-        .and_then(|mask| u64::from_str_radix(mask, 16).ok())
-        .is_some_and(|mask| mask & 1 << CAP_SYS_PTRACE != 0);
+fn reason(status: &Fields, own: &Fields, yama_scope: Option<u32>) -> String {
     if yama_scope == Some(3) {
         return "kernel.yama.ptrace_scope is 3, which forbids attaching until the next boot"
             .to_owned();
     }
-    if capable {
+    if own.has_capability(CAP_SYS_PTRACE) {
         return "it is in another user namespace, or a container's filter or a security module forbids it: \
                 attach from outside of containers"
             .to_owned();
     }
-    let effective = |status| {
-        field(status, "Uid").and_then(|ids: &str| ids.split_whitespace().nth(1).map(str::to_owned))
+    // Real, effective, saved, of file system calls.
+    let users = |of: &Fields| -> Vec<String> {
+        let users = of.get("Uid").unwrap_or_default().split_whitespace();
+        users.map(str::to_owned).collect()
     };
-    let user = effective(own).unwrap_or_default();
-    let others = field(status, "Uid")
-        .into_iter()
-        .flat_map(str::split_whitespace);
-    if let Some(other) = others.into_iter().find(|&id| id != user) {
+    let user = users(own).into_iter().nth(1).unwrap_or_default();
+    if let Some(other) = users(status).into_iter().find(|other| *other != user) {
         return format!(
             "it is a process of user {other} and this harness runs as user {user}: run it as that user, or with CAP_SYS_PTRACE (root)"
         );
@@ -152,7 +147,7 @@ mod tests {
                 "a process of user 1000 and this harness runs as user 0",
             ),
         ] {
-            let reason = reason(status, own, scope);
+            let reason = reason(&status.into(), &own.into(), scope);
             assert!(reason.contains(expected), "{expected}: {reason}");
         }
     }

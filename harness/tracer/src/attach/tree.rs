@@ -1,7 +1,7 @@
 //! Which processes are a running process and its descendants.
 
 use super::Process;
-use harness_sys::{Tid, process};
+use harness_sys::{Tid, process, procfs};
 use std::collections::{HashMap, HashSet};
 
 /// A process and its descendants, but for one process and what descends from that: the harness may
@@ -21,9 +21,7 @@ impl Tree {
     #[must_use]
     pub fn processes(&self) -> Vec<Tid> {
         let mut children: HashMap<Tid, Vec<Tid>> = HashMap::new();
-        let entries = std::fs::read_dir("/proc").into_iter().flatten();
-        let ids = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
-        for id in ids.map(Tid) {
+        for id in procfs::processes() {
             if let Some(parent) = process::parent_of(id) {
                 children.entry(parent).or_default().push(id);
             }

@@ -1,13 +1,12 @@
-//! From the tracer's stops to the lines of a log.
+//! From what a mode tells of a run to the lines of a log.
 
-use harness_mode::End;
+use harness_mode::{End, Event, Log, What};
 use harness_record::{LoggedRun, LoggedStop, Restart, StopKind, StopLog, StopWriter};
-use harness_sys::Tid;
 use harness_sys::ptrace::SyscallInfo;
 use harness_syscalls::{Abi, Table};
 use harness_tracer::machine;
-use harness_tracer::observer::{Observer, Seen};
-use harness_tracer::stop::{Event, Stop};
+use harness_tracer::observer::Seen;
+use harness_tracer::stop::{self, Stop};
 use serde::{Deserialize, Serialize};
 use std::io;
 use std::time::Instant;
@@ -20,7 +19,7 @@ pub(crate) struct SampleLog {
 }
 
 impl SampleLog {
-    /// For the stops of one execution of the sample.
+    /// For one execution of the sample.
     ///
     /// # Errors
     /// Why the file cannot be opened.
@@ -37,7 +36,7 @@ impl SampleLog {
     }
 }
 
-/// Writes each stop down.
+/// Writes everything down.
 pub(crate) struct Writer {
     file: StopWriter,
     started: Instant,
@@ -52,32 +51,47 @@ impl Writer {
     }
 }
 
-impl Observer for Writer {
+impl Log for Writer {
     fn started(&mut self, now: Instant) -> io::Result<()> {
         self.started = now;
         Ok(())
     }
 
-    fn stopped(&mut self, seen: &Seen) -> io::Result<()> {
-        self.write(line(seen))
-    }
-
-    fn ended(&mut self, tid: Tid, end: End) -> io::Result<()> {
-        let (stop, exit_code, signal) = match end {
-            End::Exited(code) => (StopKind::Exited, Some(code), None),
-            End::Killed(signal) => (StopKind::Killed, None, Some(signal)),
-        };
-        self.write(LoggedStop {
-            tid: tid.0,
-            stop,
-            exit_code,
-            signal,
-            ..LoggedStop::default()
-        })
+    fn event(&mut self, event: &Event<'_>) -> io::Result<()> {
+        self.write(line(event))
     }
 }
 
-fn line(seen: &Seen) -> LoggedStop {
+fn line(event: &Event<'_>) -> LoggedStop {
+    let name = |(abi, number): (Abi, u32)| Table::current().name_of(abi, number).map(str::to_owned);
+    let line = LoggedStop {
+        tid: event.tid.0,
+        abi: event.call.map(|(abi, _)| abi.to_string()),
+        number: event.call.map(|(_, number)| number),
+        call: event.call.and_then(name),
+        ..LoggedStop::default()
+    };
+    match event.what {
+        What::Stop(seen) => of_stop(line, seen),
+        What::Notification => LoggedStop {
+            stop: StopKind::Notification,
+            ..line
+        },
+        What::Ended(End::Exited(code)) => LoggedStop {
+            stop: StopKind::Exited,
+            exit_code: Some(code),
+            ..line
+        },
+        What::Ended(End::Killed(signal)) => LoggedStop {
+            stop: StopKind::Killed,
+            signal: Some(signal),
+            ..line
+        },
+    }
+}
+
+/// What a stop of ptrace(2) adds to a line.
+fn of_stop(line: LoggedStop, seen: &Seen) -> LoggedStop {
     let (restart, inject) = match seen.restart {
         None => (None, 0),
         Some(machine::Restart::Cont(signal)) => (Some(Restart::Cont), signal),
@@ -93,22 +107,15 @@ fn line(seen: &Seen) -> LoggedStop {
         Some(SyscallInfo::Seccomp { data, .. }) => (None, Some(data)),
         _ => (None, None),
     };
-    let call = seen.call();
-    let name = |(abi, number): (Abi, u32)| Table::current().name_of(abi, number).map(str::to_owned);
     LoggedStop {
-        at_ns: 0,
-        tid: seen.tid.0,
         stop: kind(seen),
-        abi: call.map(|(abi, _)| abi.to_string()),
-        number: call.map(|(_, number)| number),
-        call: call.and_then(name),
         result,
         data,
         signal,
         task: seen.task.map(|task| task.0),
-        exit_code: None,
         restart,
         inject: (inject != 0).then_some(inject),
+        ..line
     }
 }
 
@@ -118,11 +125,11 @@ fn kind(seen: &Seen) -> StopKind {
         (Stop::Syscall, Some(SyscallInfo::Exit { .. })) => StopKind::SyscallExit,
         (Stop::Syscall, _) | (Stop::Seccomp, None) => StopKind::Dying,
         (Stop::Seccomp, Some(_)) => StopKind::Seccomp,
-        (Stop::Event(Event::Fork), _) => StopKind::Fork,
-        (Stop::Event(Event::Vfork), _) => StopKind::Vfork,
-        (Stop::Event(Event::Clone), _) => StopKind::Clone,
-        (Stop::Event(Event::Exec), _) => StopKind::Exec,
-        (Stop::Event(Event::Other), _) => StopKind::OtherEvent,
+        (Stop::Event(stop::Event::Fork), _) => StopKind::Fork,
+        (Stop::Event(stop::Event::Vfork), _) => StopKind::Vfork,
+        (Stop::Event(stop::Event::Clone), _) => StopKind::Clone,
+        (Stop::Event(stop::Event::Exec), _) => StopKind::Exec,
+        (Stop::Event(stop::Event::Other), _) => StopKind::OtherEvent,
         (Stop::Trap, _) => StopKind::EventStop,
         (Stop::Group(_), _) => StopKind::Group,
         (Stop::Signal(_), _) => StopKind::Signal,

@@ -1,0 +1,92 @@
+//! What a run was asked to do, and what it was seen to do.
+
+use crate::log::{Log, Stops};
+use harness_record::Counts;
+use harness_sys::rusage::Usage;
+use harness_syscalls::{Abi, Table, TraceSet};
+use harness_tracer::End;
+use harness_tracer::counts::CallCounts;
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
+
+/// What a mode is to do with a program.
+pub struct Job<'a> {
+    /// The calls to trace.
+    pub set: &'a TraceSet,
+    /// Who is told of what happens, if anybody is.
+    pub log: Option<&'a mut dyn Log>,
+    /// An empty directory for files of the mode's own; there is one where
+    /// [`Mode::writes_files`](crate::Mode::writes_files).
+    pub scratch: Option<&'a Path>,
+}
+
+impl Job<'_> {
+    /// The log as a tracer's observer.
+    pub(crate) fn observer(&mut self) -> Option<Stops<'_>> {
+        let log = self.log.as_mut()?;
+        Some(Stops(&mut **log))
+    }
+}
+
+/// What one run was seen to do.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Outcome {
+    /// How the program ended.
+    pub end: End,
+    /// Rule 3 of the contract.
+    pub wall: Duration,
+    /// What it counted.
+    pub counts: Counts,
+    /// System calls of the trace set, by name.
+    pub calls: Option<Calls>,
+    /// Whose CPU time and context switches are the tracer's.
+    pub tracer: TracerAccount,
+    /// Children known to have run untraced.
+    pub escaped: u64,
+    /// Whether `no_new_privs` had to be set.
+    pub no_new_privs: bool,
+    /// Largest resident set of the first process before it executed its program, KiB.
+    pub inherited_rss_kib: u64,
+    /// What a reader must know, a sentence each.
+    pub remarks: Vec<String>,
+}
+
+/// Calls by name: `connect`, and `i386:connect` where the ABI is not the native one.
+pub type Calls = BTreeMap<String, u64>;
+
+/// Whose CPU time and context switches are the tracer's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TracerAccount {
+    /// Nobody's.
+    Nobody,
+    /// Those of the process that runs the mode.
+    ThisProcess,
+    /// Those of children of this process, which [`rusage::children`](harness_sys::rusage::children)
+    /// adds to those of the tracees.
+    Children(Usage),
+    /// They cannot be told from those of the tracees.
+    InTracees,
+}
+
+/// What a tracer counted, by name.
+pub(crate) fn calls(counts: &CallCounts) -> Calls {
+    let mut calls = Calls::new();
+    for (abi, number, count) in counts.iter() {
+        *calls.entry(call_name(abi, number)).or_default() += count;
+    }
+    calls
+}
+
+/// The name of a call as [`Calls`] has it.
+#[must_use]
+pub fn call_name(abi: Abi, number: u32) -> String {
+    let name = Table::current()
+        .name_of(abi, number)
+        .map_or_else(|| number.to_string(), str::to_owned);
+    if abi == Abi::NATIVE {
+        name
+    } else {
+        format!("{abi}:{name}")
+    }
+}
