@@ -499,7 +499,7 @@ fn refuses_damaged_samples() {
     check_samples_error(&good.replacen(",ok,", ",maybe,", 1), &["line 2", "maybe"]);
     check_samples_error(
         &good.replacen(",ok,", ",", 1),
-        &["line 2: 37 columns where the header has 38"],
+        &["line 2: 41 columns where the header has 42"],
     );
 }
 
@@ -524,7 +524,7 @@ fn summary_has_a_cell_a_column() {
         ("loop_ns_median", ""),
         ("ratio_high", "2.1"),
         ("ratio_pairs", "12"),
-        ("stops_group", "7"),
+        ("stops_group", "106"),
         ("tracer_involuntary", "13"),
         ("traced_events", ""),
         ("filter_instructions", "36"),
