@@ -1,9 +1,10 @@
-//! `harness run --log-stops`: every stop that was counted is in the log, and
+//! `harness run --log-stops`: every stop and every notification that was counted is in the log, and
 //! what cannot be logged is said.
 
 mod common;
 
-use common::{FAIL, Harness, one_clear_line, text};
+use common::{FAIL, Harness, modes, one_clear_line, text};
+use harness_mode::Mechanism;
 use harness_testing::compiled;
 use serde_json::Value;
 use std::ffi::OsStr;
@@ -32,7 +33,9 @@ const COUNTED: [(&str, &[&str]); 6] = [
 #[test]
 fn every_counted_stop_is_a_line() {
     let harness = Harness::new();
-    let words = ["--modes", "all", "--trace", "%process,kill", "--runs", "2"];
+    let logs = |mechanism: Mechanism| mechanism != Mechanism::Peer;
+    let modes = modes::available(logs, "every counted stop is a line").join(",");
+    let words = ["--modes", &modes, "--trace", "%process,kill", "--runs", "2"];
     let log = ["--log-stops", "r/stops.jsonl", "--output", "r", "--"];
     let script = "trap : USR1; (exit 3) & wait; kill -USR1 $$; /bin/true";
     let command = ["sh", "-c", script];
@@ -61,30 +64,40 @@ fn every_counted_stop_is_a_line() {
             .collect();
         logged += of_run.len();
         assert!(of_run.iter().all(|line| line["mode"] == mode), "{index}");
-        for (name, kinds) in COUNTED {
+        let mechanism = modes::mechanism(mode);
+        let times = of_run.iter().map(|line| line["at_ns"].as_u64());
+        assert!(times.is_sorted(), "{mode}, {index}");
+        let count = |kinds: &[&str]| {
             let of_kind = of_run.iter().filter(|line| {
                 let kind = line["stop"].as_str().expect("a kind of stop");
                 kinds.contains(&kind)
             });
-            let count = of_kind.count();
-            assert_eq!(count.to_string(), column(name), "{mode}, {index}: {name}");
-        }
-        if of_run.is_empty() {
-            assert!(["none", "seccomp-allow"].contains(&mode), "{mode}, {index}");
+            of_kind.count()
+        };
+        if mechanism == Mechanism::UserNotification {
+            let told = of_run.len();
+            assert_eq!(count(&["notification"]), told, "{mode}, {index}");
+            assert_eq!(told.to_string(), column("traced_events"), "{mode}, {index}");
+        } else if !modes::has_stops(mechanism) {
+            assert!(of_run.is_empty(), "{mode}, {index}");
             continue;
         }
-        let times = of_run.iter().map(|line| line["at_ns"].as_u64());
-        assert!(times.is_sorted(), "{mode}, {index}");
-        let ends = of_run.iter().filter(|line| line["stop"] == "exited");
-        assert_eq!(ends.count(), 3, "{mode}, {index}");
-        let usr1 = of_run.iter().find(|line| line["signal"] == 10);
-        assert_eq!(usr1.expect("SIGUSR1")["inject"], 10, "{mode}, {index}");
         let execve = of_run.iter().find(|line| line["call"] == "execve");
         let execve = execve.expect("execve");
         assert_eq!(
             (&execve["abi"], &execve["number"]),
             (&"x86_64".into(), &59.into())
         );
+        if !modes::has_stops(mechanism) {
+            continue;
+        }
+        for (name, kinds) in COUNTED {
+            assert_eq!(count(kinds).to_string(), column(name), "{mode}, {index}: {name}");
+        }
+        let ends = of_run.iter().filter(|line| line["stop"] == "exited");
+        assert_eq!(ends.count(), 3, "{mode}, {index}");
+        let usr1 = of_run.iter().find(|line| line["signal"] == 10);
+        assert_eq!(usr1.expect("SIGUSR1")["inject"], 10, "{mode}, {index}");
     }
     // What else is there is of the run that does not count.
     let warm_up = lines.iter().filter(|line| line["warm_up"] == true);

@@ -1,8 +1,9 @@
-//! Programs with known calls make exactly the stops they must, in every mode.
+//! Programs with known calls make exactly the stops and notifications they must, in every mode.
 
 mod common;
 
-use common::{FAIL, Harness, row, text};
+use common::{FAIL, Harness, modes, row, text};
+use harness_mode::Mechanism;
 use harness_testing::{Missing, clock_without_vdso, installed, skip};
 use serde_json::Value;
 use std::io::ErrorKind;
@@ -51,15 +52,6 @@ struct Case {
     /// Programs executed, the first included.
     execs: u64,
 }
-
-/// The modes with a filter of the harness's own and a tracer.
-const SECCOMP: [&str; 5] = [
-    "seccomp-naive",
-    "seccomp-linear",
-    "seccomp-bitmap",
-    "seccomp-tree",
-    "seccomp-optimal",
-];
 
 const N: u64 = 25;
 
@@ -156,8 +148,60 @@ const CASES: [Case; 9] = [
     },
 ];
 
+/// Checks the row of a mode by what the mode declares.
+fn check(case: &Case, mode: &str, row: &Value) {
+    let name = format!("{} --trace {}, {mode}", case.workload, case.trace);
+    assert_eq!(row["verified"], true, "{name}");
+    let mechanism = modes::mechanism(mode);
+    // Each child tells of itself twice (its parent's event, its own first
+    // stop), each exec once.
+    let event = 2 * case.children + case.execs;
+    let expected = match mechanism {
+        // Every process and thread ends in a call that does not return.
+        Mechanism::PtraceEveryCall => {
+            let calls = row["syscalls"].as_u64().expect("it sees every call");
+            Some(Stops {
+                enter: calls,
+                exit: calls - case.children - 1,
+                seccomp: 0,
+                event,
+                signal: case.signals,
+                group: 0,
+            })
+        }
+        Mechanism::PtraceFiltered => Some(Stops {
+            enter: 0,
+            exit: case.traced - case.endless,
+            seccomp: case.traced,
+            event,
+            signal: case.signals,
+            group: 0,
+        }),
+        _ => None,
+    };
+    match expected {
+        Some(expected) => assert_eq!(stops(row), expected, "{name}"),
+        None => assert_eq!(row["stops"]["total"].as_u64().unwrap_or(0), 0, "{name}"),
+    }
+    match mechanism {
+        Mechanism::Nothing | Mechanism::FilterAlone => {
+            assert!(row["traced_events"].is_null(), "{name}: nobody is told of calls");
+        }
+        // By its own set, which `verified` is about.
+        Mechanism::Peer => assert!(row["traced_events"].is_u64(), "{name}"),
+        _ => assert_eq!(row["traced_events"], case.traced, "{name}"),
+    }
+    if mechanism == Mechanism::UserNotification {
+        // No signal comes during a call here but to a parent of processes that end.
+        let taken_over = row["interceptions"].as_u64().expect("a count");
+        let most = case.traced + case.signals;
+        assert!((case.traced..=most).contains(&taken_over), "{name}: {taken_over}");
+    }
+}
+
 #[test]
 fn stops_are_exactly_those_the_calls_determine() {
+    let available = modes::available(|_| true, "exact stops");
     for case in &CASES {
         let harness = Harness::new();
         let operations = case.operations.to_string();
@@ -171,43 +215,11 @@ fn stops_are_exactly_those_the_calls_determine() {
             "--runs",
             "1",
             "--modes",
-            "all",
+            &available.join(","),
         ]);
-        let name = format!("{} --trace {}", case.workload, case.trace);
-        // Each child tells of itself twice (its parent's event, its own first
-        // stop), each exec once.
-        let event = 2 * case.children + case.execs;
-        for mode in SECCOMP {
-            let row = row(&record, case.workload, mode);
-            assert_eq!(row["traced_events"], case.traced, "{name}, {mode}");
-            assert_eq!(row["verified"], true, "{name}, {mode}");
-            let expected = Stops {
-                enter: 0,
-                exit: case.traced - case.endless,
-                seccomp: case.traced,
-                event,
-                signal: case.signals,
-                group: 0,
-            };
-            assert_eq!(stops(row), expected, "{name}, {mode}");
+        for mode in &available {
+            check(case, mode, row(&record, case.workload, mode));
         }
-        let allow = row(&record, case.workload, "seccomp-allow");
-        assert_eq!(allow["verified"], true, "{name}");
-        assert_eq!(allow["stops"]["total"], 0, "{name}: nobody traces");
-        assert!(allow["traced_events"].is_null(), "{name}");
-        let row = row(&record, case.workload, "ptrace");
-        assert_eq!(row["traced_events"], case.traced, "{name}");
-        let calls = row["syscalls"].as_u64().expect("ptrace sees every call");
-        // Every process and thread ends in a call that does not return.
-        let expected = Stops {
-            enter: calls,
-            exit: calls - case.children - 1,
-            seccomp: 0,
-            event,
-            signal: case.signals,
-            group: 0,
-        };
-        assert_eq!(stops(row), expected, "{name}, ptrace");
     }
 }
 
@@ -217,6 +229,9 @@ fn strace_counts_the_same_calls() {
     if !installed("strace", "comparison with strace's counts") {
         return;
     }
+    let told = |mechanism: Mechanism| modes::has_stops(mechanism) || mechanism == Mechanism::UserNotification;
+    let modes = modes::available(told, "comparison with strace's counts");
+    let words = modes.join(",");
     let commands: [&[&str]; 4] = [
         &["/bin/true"],
         &["/bin/sh", "-c", "/bin/true; /bin/true"],
@@ -254,12 +269,12 @@ fn strace_counts_the_same_calls() {
                 .count() as u64;
             let record = harness.record(
                 &[
-                    &["--trace", set, "--runs", "1", "--modes", "all", "--"],
+                    &["--trace", set, "--runs", "1", "--modes", &words, "--"],
                     command,
                 ]
                 .concat(),
             );
-            for mode in ["ptrace"].into_iter().chain(SECCOMP) {
+            for mode in &modes {
                 let row = row(&record, "command", mode);
                 assert_eq!(
                     row["traced_events"], entered,

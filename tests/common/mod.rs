@@ -2,6 +2,7 @@
 
 #![allow(dead_code, reason = "every test program uses a part of it")]
 
+pub(crate) mod modes;
 pub(crate) mod policies;
 
 use serde_json::Value;

@@ -4,8 +4,11 @@
 //! it costs a twentieth of a second, and all that is between a command line and
 //! its record is under test.
 
+use crate::common::modes;
 use crate::old_kernel::Kernel;
+use crate::peers::{self, Outcome};
 use crate::programs::Programs;
+use crate::room::{Done, Room};
 use crate::scenario::{End, Kind, Output, Scenario, Way};
 use crate::story::Story;
 use crate::supervise::{self, DEADLINE, Ended, LONG_DEADLINE, Left};
@@ -15,7 +18,6 @@ use harness_sys::process;
 use harness_syscalls::{Table, TraceSet};
 use harness_testing::{Missing, skip};
 use serde_json::Value;
-use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fmt::Write;
 use std::os::unix::fs::PermissionsExt;
@@ -37,60 +39,6 @@ pub(crate) struct Subject {
     untraced: OnceLock<Done>,
     /// Under mode `ptrace` with the long set.
     every_call: OnceLock<Result<Story, String>>,
-}
-
-/// What a program did.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Done {
-    end: Option<End>,
-    /// Every file of its directory, by name: its permissions and what it holds.
-    files: BTreeMap<String, (u32, Vec<u8>)>,
-}
-
-impl Done {
-    /// What it wrote.
-    fn out(&self) -> String {
-        let out = self.files.get("out").map(|(_, text)| text.as_slice());
-        String::from_utf8_lossy(out.unwrap_or_default()).into_owned()
-    }
-}
-
-/// A case's directories; removed with it.
-pub(crate) struct Room {
-    directory: tempfile::TempDir,
-}
-
-impl Room {
-    fn new(directory: tempfile::TempDir) -> Self {
-        std::fs::create_dir(directory.path().join("w")).expect("a directory");
-        Self { directory }
-    }
-
-    /// Where the program works, and nothing else is.
-    pub(crate) fn work(&self) -> PathBuf {
-        self.directory.path().join("w")
-    }
-
-    fn file(&self, name: &str) -> PathBuf {
-        self.directory.path().join(name)
-    }
-
-    pub(crate) fn text(&self, name: &str) -> String {
-        let text = std::fs::read(self.file(name)).unwrap_or_default();
-        String::from_utf8_lossy(&text).into_owned()
-    }
-
-    fn files(&self) -> BTreeMap<String, (u32, Vec<u8>)> {
-        let entries = std::fs::read_dir(self.work()).expect("a directory");
-        entries
-            .map(|entry| {
-                let entry = entry.expect("an entry");
-                let mode = entry.metadata().expect("metadata").permissions().mode();
-                let name = entry.file_name().to_string_lossy().into_owned();
-                (name, (mode, std::fs::read(entry.path()).expect("a file")))
-            })
-            .collect()
-    }
 }
 
 /// What a run of the harness left.
@@ -141,7 +89,8 @@ impl Subject {
     /// # Errors
     /// What it did else, and its event log.
     pub(crate) fn check(&self, mode: &str, programs: &Programs) -> Result<(), String> {
-        if let Some((missing, why)) = self.missing(programs) {
+        let missing = modes::missing(mode).or_else(|| self.missing(programs));
+        if let Some((missing, why)) = missing {
             let name = self.scenario.name;
             skip(missing, &format!("{name} under {mode}: {why}"));
             return Ok(());
@@ -230,13 +179,16 @@ impl Subject {
             "--ignore-failure",
             "--format",
             "json",
-            "--log-stops",
-            "../log",
             "--output",
             "../r",
-            "--",
         ];
-        words.map(OsString::from).to_vec()
+        // A peer tells nobody of what it does.
+        let log: &[&str] = match Kind::of(mode) {
+            Kind::Peer => &[],
+            _ => &["--log-stops", "../log"],
+        };
+        let words = words.iter().chain(log).chain(&["--"]);
+        words.map(OsString::from).collect()
     }
 
     fn deadline(&self) -> Duration {
@@ -260,7 +212,7 @@ impl Subject {
             let permissions = std::fs::Permissions::from_mode(mode);
             std::fs::set_permissions(path, permissions).expect("chmod");
         };
-        mode(room.directory.path(), 0o777);
+        mode(room.path(), 0o777);
         mode(&room.work(), 0o777);
         for (from, to) in [
             (programs.path(self.scenario.program), room.file("program")),
@@ -310,7 +262,7 @@ impl Subject {
         supervise::run(
             &words,
             &room.work(),
-            room.directory.path(),
+            room.path(),
             left,
             self.deadline(),
         )
@@ -364,17 +316,28 @@ impl Subject {
 
     fn compare(&self, mode: &str, set: &str, programs: &Programs, run: &Run) -> Result<(), String> {
         let kind = Kind::of(mode);
+        let expected = match kind {
+            Kind::Peer => peers::expected(mode, self.scenario),
+            _ => Outcome::of(self.scenario.expected(kind)),
+        };
+        let (output, end) = match expected {
+            Outcome::Does(output, end) => (output, end),
+            Outcome::Fails(part) => return failed(run, part),
+        };
         if run.ended.end() != Some(End::Exited(0)) {
             return Err(format!("the harness ended with {:?}", run.ended.end()));
         }
         let record: Value = serde_json::from_str(&run.room.text("stdout"))
             .map_err(|error| format!("standard output: {error}"))?;
-        self.compare_outcome(kind, programs, run)?;
-        self.compare_warnings(&record)?;
+        self.compare_outcome((output, end), programs, run)?;
+        self.compare_warnings(kind, &record)?;
+        if kind == Kind::Peer {
+            return Ok(());
+        }
         let lines = run.lines()?;
         let row = crate::common::row(&record, "command", mode);
         log::check(&lines, &parse(set)?, kind, row)?;
-        if !kind.traces() {
+        if !kind.sees_calls() {
             return Ok(());
         }
         let story = Story::of(&lines, &parse(self.scenario.short)?);
@@ -388,11 +351,16 @@ impl Subject {
 
     /// Output, end and side effects: those of the table, and those of the
     /// untraced run.
-    fn compare_outcome(&self, kind: Kind, programs: &Programs, run: &Run) -> Result<(), String> {
+    fn compare_outcome(
+        &self,
+        expected: (Output, End),
+        programs: &Programs,
+        run: &Run,
+    ) -> Result<(), String> {
         let untraced = self.untraced(programs);
-        let (output, end) = self.scenario.expected(kind);
+        let (output, end) = expected;
         let done = Done {
-            end: sampled_end(&run.room)?,
+            end: run.room.sampled_end()?,
             files: run.room.files(),
         };
         let (mut own, mut others) = (done.clone(), untraced.clone());
@@ -446,7 +414,7 @@ impl Subject {
 
     /// Of what is logged, of `no_new_privs` for an ordinary user, and of processes
     /// that must have escaped; of nothing else.
-    fn compare_warnings(&self, record: &Value) -> Result<(), String> {
+    fn compare_warnings(&self, kind: Kind, record: &Value) -> Result<(), String> {
         let warnings = record["warnings"].as_array().ok_or("no warnings")?;
         let unknown = warnings.iter().filter_map(Value::as_str).filter(|warning| {
             // What else runs on the machine is none of the tracer's.
@@ -461,11 +429,11 @@ impl Subject {
             _ => "processes were",
         };
         let escaped = format!("{} {processes} not traced", self.scenario.escaped);
-        let as_it_must = match self.scenario.escaped {
-            0 => unknown.is_empty(),
-            _ => {
-                matches!(&unknown[..], [only] if only.contains(&escaped)) || record_of_none(record)
-            }
+        // Whoever does not trace a process does not miss it.
+        let as_it_must = if self.scenario.escaped == 0 || !kind.has_stops() {
+            unknown.is_empty()
+        } else {
+            matches!(&unknown[..], [only] if only.contains(&escaped))
         };
         if as_it_must {
             Ok(())
@@ -493,13 +461,17 @@ impl Subject {
             let run = self.run("ptrace", self.scenario.long, programs, Left::Nothing)?;
             Ok(Story::of(&run.lines()?, &long).calls())
         });
-        match reference {
-            Err(error) => Err(error.clone()),
-            Ok(reference) if *reference != own => Err(format!(
-                "under ptrace these are seen:\n{reference}\nand here:\n{own}"
-            )),
-            Ok(_) => Ok(()),
+        let reference = reference.clone()?;
+        let reference = match kind {
+            Kind::Notified => reference.beginnings(),
+            _ => reference,
+        };
+        if reference == own {
+            return Ok(());
         }
+        Err(format!(
+            "under ptrace these are seen:\n{reference}\nand here:\n{own}"
+        ))
     }
 
     /// The tracer, or the harness, is killed: nothing is left, and the harness says so.
@@ -545,7 +517,7 @@ impl Subject {
         let mut words = vec![own.into_os_string()];
         words.extend([kill_at_stops::WORD, mode, set].map(OsString::from));
         words.push(self.program(&room, programs).into_os_string());
-        let files = room.directory.path();
+        let files = room.path();
         let ended = supervise::run(
             &self.kernel.executing(words),
             &room.work(),
@@ -567,27 +539,17 @@ impl Subject {
     }
 }
 
-fn record_of_none(record: &Value) -> bool {
-    let mode = record["plan"]["modes"][0]["name"]
-        .as_str()
-        .unwrap_or_default();
-    !Kind::of(mode).traces()
+/// That the harness says why it has no result.
+fn failed(run: &Run, part: &str) -> Result<(), String> {
+    let stderr = run.room.text("stderr");
+    if run.ended.end() == Some(End::Exited(1)) && stderr.contains(part) {
+        Ok(())
+    } else {
+        let end = run.ended.end();
+        Err(format!("it must fail and say {part:?}; the harness ended with {end:?}"))
+    }
 }
 
 fn parse(set: &str) -> Result<TraceSet, String> {
     TraceSet::parse(set, Table::current()).map_err(|error| format!("{set}: {error}"))
-}
-
-/// How the only run of the record ended.
-fn sampled_end(room: &Room) -> Result<Option<End>, String> {
-    let samples = std::fs::read_to_string(room.file("r/samples.csv"));
-    let samples = samples.map_err(|error| format!("samples.csv: {error}"))?;
-    let mut lines = samples.lines().map(|line| line.split(','));
-    let (Some(header), Some(row)) = (lines.next(), lines.next()) else {
-        return Err(format!("samples.csv: {samples}"));
-    };
-    let row: BTreeMap<_, _> = header.zip(row).collect();
-    let number = |column| row.get(column).and_then(|text: &&str| text.parse().ok());
-    let killed = number("signal").map(End::Killed);
-    Ok(number("exit_code").map(End::Exited).or(killed))
 }

@@ -2,15 +2,17 @@
 //! the kind of mode. `page` makes the tables of `harness/TRANSPARENCY.md` from it.
 //!
 //! A mode for whose kind nothing stands here must have a program do what it does
-//! untraced, a mode that is new in the registry among them. A case fails both where a
-//! difference that stands here is absent and where another one appears.
+//! untraced. A case fails both where a difference that stands here is absent and where
+//! another one appears. What peers do stands in `peers`.
 
 use crate::scenario::{End, Kind, Output, Scenario};
 
 /// Whoever uses ptrace(2).
 const TRACER: &[Kind] = &[Kind::EveryCall, Kind::Filtered];
-/// Whoever installs a filter, with a tracer or without.
-const FILTER: &[Kind] = &[Kind::FilterAlone, Kind::Filtered];
+/// Whoever installs a filter, whoever is told of its calls.
+const FILTER: &[Kind] = &[Kind::FilterAlone, Kind::Filtered, Kind::Notified];
+/// Whoever has calls wait for a supervisor.
+const SUPERVISOR: &[Kind] = &[Kind::Notified];
 
 /// A scenario that ends differently under some modes.
 pub(crate) struct Difference {
@@ -134,7 +136,7 @@ pub(crate) const DIFFERENCES: &[Difference] = &[
     Difference {
         scenario: "set_user_id_as_nobody",
         what: "An ordinary user executes a set-user-ID program",
-        kinds: &[Kind::FilterAlone, Kind::EveryCall, Kind::Filtered],
+        kinds: &[Kind::FilterAlone, Kind::EveryCall, Kind::Filtered, Kind::Notified],
         output: "executing\nrights of the caller\n",
         cause: ("cap_bprm_creds_from_file", "security/commoncap.c"),
         ..USUAL
@@ -164,9 +166,42 @@ pub(crate) const DIFFERENCES: &[Difference] = &[
         ..USUAL
     },
     Difference {
+        scenario: "own_listener",
+        what: "The program asks for a listener of its own",
+        kinds: SUPERVISOR,
+        output: "a listener: EBUSY\n",
+        cause: ("has_duplicate_listener", "kernel/seccomp.c"),
+        ..USUAL
+    },
+    Difference {
+        scenario: "supervisor_held_handler",
+        what: "A handler without SA_RESTART runs while a call waits for its supervisor",
+        kinds: SUPERVISOR,
+        output: "getppid(2): EINTR\nended with 0\n",
+        cause: ("seccomp_do_user_notification", "kernel/seccomp.c"),
+        ..USUAL
+    },
+    Difference {
+        scenario: "supervisor_held_sigreturn",
+        what: "The same while rt_sigreturn(2) waits for its supervisor",
+        kinds: SUPERVISOR,
+        output: "ended with 1004\n",
+        cause: ("seccomp_do_user_notification", "kernel/seccomp.c"),
+        ..USUAL
+    },
+    Difference {
+        scenario: "own_filter_trace",
+        what: "A filter of the program's own returns SECCOMP_RET_TRACE for a notified call",
+        kinds: SUPERVISOR,
+        output: "trace\ngeteuid(2): as asked\n",
+        cause: ("seccomp_run_filters", "kernel/seccomp.c"),
+        strace: Strace::NotCompared("with `--seccomp-bpf` it answers for the program's filter, too, and lets the call go on"),
+        ..USUAL
+    },
+    Difference {
         scenario: "parent_death_signal",
         what: "prctl(PR_GET_PDEATHSIG) in the command's first process",
-        kinds: &[Kind::Untraced, Kind::FilterAlone],
+        kinds: &[Kind::Untraced, Kind::FilterAlone, Kind::Notified],
         output: "PR_GET_PDEATHSIG: 9\n",
         cause: ("die_with_parent", "harness/sys/src/process.rs"),
         strace: Strace::NotCompared("the harness does it"),
@@ -226,7 +261,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
             arguments: &["sigtimedwait"],
             output: Output::Is("ended with 1015\n"),
             story: "a: execve( exec execve=0 fork exit_group( exit0 ~ sig17
-                    b: stop exit_group( exit0",
+                    tracer b: stop exit_group( exit0",
             ..Scenario::USUAL
         },
         Scenario {
@@ -294,8 +329,42 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
             short: "execve,geteuid",
             long: "!read,close,openat,write,exit_group,umask",
             output: Output::Is("parent\nchild: 1, geteuid(2): as asked\n"),
-            story: "a: execve( exec execve=0 exit0 ~ sig17",
+            story: "a: execve( exec execve=0 exit0 ~ sig17
+                    supervisor b: geteuid(",
             escaped: 1,
+            ..Scenario::USUAL
+        },
+        Scenario {
+            name: "own_listener",
+            program: "own_listener",
+            output: Output::Is("a listener: allowed\n"),
+            story: "a: execve( exec execve=0 exit_group( exit0",
+            every_call: true,
+            ..Scenario::USUAL
+        },
+        // No call that the first process makes while nobody answers is in the long sets of these.
+        Scenario {
+            name: "supervisor_held_handler",
+            program: "supervisor_held",
+            arguments: &["handler"],
+            short: "execve,exit_group,getppid",
+            long: "execve,exit_group,getppid,%memory",
+            output: Output::Is("getppid(2): as asked\nended with 0\n"),
+            story: "a: execve( exec execve=0 fork exit_group( exit0 ~ sig17
+                    tracer b: stop getppid( getppid) sig10 exit_group( exit0
+                    supervisor b: exit_group(",
+            ..Scenario::USUAL
+        },
+        Scenario {
+            name: "supervisor_held_sigreturn",
+            program: "supervisor_held",
+            arguments: &["sigreturn"],
+            short: "execve,exit_group,rt_sigreturn",
+            long: "execve,exit_group,rt_sigreturn,%memory",
+            output: Output::Is("ended with 0\n"),
+            story: "a: execve( exec execve=0 fork exit_group( exit0 ~ sig17
+                    tracer b: stop sig10 rt_sigreturn( rt_sigreturn) sig10 rt_sigreturn( rt_sigreturn) exit_group( exit0
+                    supervisor b: rt_sigreturn(",
             ..Scenario::USUAL
         },
         Scenario {

@@ -1,4 +1,4 @@
-//! What is true of the stops of any run.
+//! What is true of the stops and notifications of any run.
 
 use crate::scenario::Kind;
 use crate::story::number;
@@ -22,10 +22,8 @@ pub(crate) fn read(path: &Path) -> Result<Vec<StopLine>, String> {
         .collect()
 }
 
-/// Every stop is of a kind that the mode has, signals are injected where they are
-/// delivered and nowhere else, calls begin and end in turn, only calls of the set
-/// stop under a filter, every task that was seen ends, and the record counts what
-/// the log tells.
+/// A mode without stops has none in its record, a mode with a supervisor logs its notifications, and
+/// one that is not told of calls logs nothing. See [`stops`] and [`notifications`].
 ///
 /// # Errors
 /// What is not so.
@@ -36,6 +34,32 @@ pub(crate) fn check(
     row: &Value,
 ) -> Result<(), String> {
     const SHOWN: usize = 20;
+    let mut errors = if kind.has_stops() {
+        stops(lines, set, kind, row)
+    } else if kind == Kind::Notified {
+        notifications(lines, set, row)
+    } else if lines.is_empty() {
+        Vec::new()
+    } else {
+        vec![format!("{} lines, and nobody is told of calls", lines.len())]
+    };
+    let counted = &row["stops"]["total"];
+    if !kind.has_stops() && !counted.is_null() && *counted != 0 {
+        errors.push(format!("the record counts {counted} stops, and there is no tracer"));
+    }
+    errors.truncate(SHOWN);
+    if errors.is_empty() {
+        Ok(())
+    } else {
+        Err(errors.join("\n"))
+    }
+}
+
+/// Every stop is of a kind that the mode has, signals are injected where they are
+/// delivered and nowhere else, calls begin and end in turn, only calls of the set
+/// stop under a filter, every task that was seen ends, and the record counts what
+/// the log tells.
+fn stops(lines: &[StopLine], set: &TraceSet, kind: Kind, row: &Value) -> Vec<String> {
     let mut checker = Checker {
         set,
         kind,
@@ -44,9 +68,6 @@ pub(crate) fn check(
         traced: 0,
     };
     let mut errors = Vec::new();
-    if !kind.traces() && !lines.is_empty() {
-        errors.push(format!("{} stops, and nobody traces", lines.len()));
-    }
     for (at, line) in lines.iter().enumerate() {
         if let Err(what) = checker.step(&line.stop) {
             errors.push(format!("line {}: {what}: {:?}", at + 1, line.stop));
@@ -55,15 +76,40 @@ pub(crate) fn check(
     if !checker.living.is_empty() {
         errors.push(format!("no end was seen of {:?}", checker.living));
     }
-    if kind.traces() {
-        errors.extend(unlike(lines, checker.traced, row));
+    errors.extend(unlike(lines, checker.traced, row));
+    errors
+}
+
+/// Every line is a call of the set that was let go on, and says of nothing else; the record counts
+/// each of them once, and as interceptions those, too, whose wait a signal ended.
+fn notifications(lines: &[StopLine], set: &TraceSet, row: &Value) -> Vec<String> {
+    let mut errors = Vec::new();
+    for (at, line) in lines.iter().enumerate() {
+        let stop = &line.stop;
+        let alone = LoggedStop {
+            at_ns: stop.at_ns,
+            tid: stop.tid,
+            stop: StopKind::Notification,
+            abi: stop.abi.clone(),
+            number: stop.number,
+            call: stop.call.clone(),
+            ..LoggedStop::default()
+        };
+        let contained = number(stop).is_some_and(|(abi, number)| set.contains(abi, number));
+        if *stop != alone || !contained {
+            errors.push(format!("line {}: no call of the set alone: {stop:?}", at + 1));
+        }
     }
-    errors.truncate(SHOWN);
-    if errors.is_empty() {
-        Ok(())
-    } else {
-        Err(errors.join("\n"))
+    let told = lines.len() as u64;
+    if row["traced_events"] != told {
+        let counted = &row["traced_events"];
+        errors.push(format!("the record counts {counted} traced events, the log {told}"));
     }
+    if row["interceptions"].as_u64().is_none_or(|counted| counted < told) {
+        let counted = &row["interceptions"];
+        errors.push(format!("the record counts {counted} interceptions, the log {told}"));
+    }
+    errors
 }
 
 /// What the lines so far have told.

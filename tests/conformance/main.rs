@@ -5,9 +5,10 @@
 //! from the registry. Each scenario under each mode is a test of its own, so that
 //! `cargo test --test conformance vfork` runs some of them; under two modes it is
 //! one more as on an old kernel (`old_kernel`). What a scenario does differently under some
-//! kinds of modes is data too (`differences`), of which a page is made (`page`), and which
-//! strace must show as well (`strace`). This binary is also the process
-//! that a run is watched by (`supervise`) and the one that kills at stops.
+//! kinds of modes is data too (`differences`), and so is what it does under tracers of somebody
+//! else's (`peers`); a page is made of both (`page`), and strace must show the differences as well
+//! (`strace`). This binary is also the process that a run is watched by (`supervise`) and the one
+//! that kills at stops.
 
 mod case;
 #[path = "../common/mod.rs"]
@@ -17,7 +18,9 @@ mod kill_at_stops;
 mod log;
 mod old_kernel;
 mod page;
+mod peers;
 mod programs;
+mod room;
 mod scenario;
 mod story;
 mod strace;

@@ -1,9 +1,10 @@
-//! `harness/TRANSPARENCY.md`: its tables are made from the differences that the suite
-//! demands, and its text must speak of every one.
+//! `harness/TRANSPARENCY.md`: its tables are made from the differences and findings that the
+//! suite demands, and its text must speak of every difference.
 //!
 //! `UPDATE_EXPECTED=1 cargo test --test conformance the_page` writes the tables anew.
 
 use crate::differences::{DIFFERENCES, Difference, Strace};
+use crate::peers::{FINDINGS, Outcome, PEERS};
 use crate::scenario::{End, Kind, Output, Scenario};
 use crate::table;
 use std::fmt::Write;
@@ -23,6 +24,8 @@ pub(crate) fn check() -> Result<(), String> {
         ("modes", modes()),
         ("differences", differences()?),
         ("harness", of_the_harness()?),
+        ("peers", peers()),
+        ("findings", findings()?),
     ] {
         made = with_table(&made, name, &table)?;
     }
@@ -88,6 +91,15 @@ fn unlike_the_suite(page: &str) -> Vec<String> {
     errors
 }
 
+/// The kinds of the harness's own modes.
+const OWN: [Kind; 5] = [
+    Kind::Untraced,
+    Kind::FilterAlone,
+    Kind::EveryCall,
+    Kind::Filtered,
+    Kind::Notified,
+];
+
 /// What a kind of mode does to a program.
 fn name_of(kind: Kind) -> &'static str {
     match kind {
@@ -95,6 +107,8 @@ fn name_of(kind: Kind) -> &'static str {
         Kind::FilterAlone => "a filter, no tracer",
         Kind::EveryCall => "a tracer, at every call",
         Kind::Filtered => "a tracer, where a filter asks for it",
+        Kind::Notified => "a supervisor, where a filter asks for it",
+        Kind::Peer => "a tracer of somebody else's",
     }
 }
 
@@ -102,7 +116,7 @@ fn name_of(kind: Kind) -> &'static str {
 fn modes() -> String {
     let mut table =
         "| the program has | modes | rows below that differ |\n|---|---|---|\n".to_owned();
-    for kind in Kind::ALL {
+    for kind in OWN {
         let modes: Vec<String> = harness_mode::registry()
             .iter()
             .filter(|mode| Kind::of(&mode.about().name) == kind)
@@ -129,7 +143,12 @@ fn inherent() -> impl Iterator<Item = &'static Difference> {
 }
 
 fn differences() -> Result<String, String> {
-    let kinds = [Kind::EveryCall, Kind::Filtered, Kind::FilterAlone];
+    let kinds = [
+        Kind::EveryCall,
+        Kind::Filtered,
+        Kind::FilterAlone,
+        Kind::Notified,
+    ];
     let mut table = heading(&kinds, "strace 6.1");
     for difference in inherent() {
         let strace = match difference.strace {
@@ -151,11 +170,51 @@ fn differences() -> Result<String, String> {
 }
 
 fn of_the_harness() -> Result<String, String> {
-    let mut table = heading(&Kind::ALL, "");
+    let mut table = heading(&OWN, "");
     for difference in DIFFERENCES {
         if difference.kinds.contains(&Kind::Untraced) {
-            row(&mut table, difference, &Kind::ALL, None)?;
+            row(&mut table, difference, &OWN, None)?;
         }
+    }
+    Ok(table)
+}
+
+/// What peers do to a program.
+fn peers() -> String {
+    let mut table = "| peer | differs from untraced as modes with | how the program ended | findings |\n\
+                     |---|---|---|---|\n"
+        .to_owned();
+    for peer in PEERS {
+        let of_it = FINDINGS.iter().filter(|finding| finding.peers.contains(&peer.name));
+        let _ = writeln!(
+            table,
+            "| `{}` | {} | {} | {} |",
+            peer.name,
+            peer.like.map_or("nothing: as untraced", name_of),
+            if peer.passes_end_on { "passed on" } else { "not passed on" },
+            of_it.count()
+        );
+    }
+    table
+}
+
+fn findings() -> Result<String, String> {
+    let mut table = "| scenario | peers | what happens | why |\n|---|---|---|---|\n".to_owned();
+    for finding in FINDINGS {
+        let name = finding.scenario;
+        if !table::scenarios().any(|scenario| scenario.name == name) {
+            return Err(format!("a finding in `{name}`, which is no scenario"));
+        }
+        let peers: Vec<String> = finding.peers.iter().map(|peer| format!("`{peer}`")).collect();
+        let what = match finding.outcome {
+            Outcome::Does(Output::Is(text), end) => {
+                let lines: Vec<String> = text.lines().map(|line| format!("`{line}`")).collect();
+                format!("{} ({end})", lines.join("<br>"))
+            }
+            Outcome::Does(Output::AsUntraced, end) => format!("as untraced ({end})"),
+            Outcome::Fails(part) => format!("the run fails: {part}"),
+        };
+        let _ = writeln!(table, "| `{name}` | {} | {what} | {} |", peers.join(", "), finding.why);
     }
     Ok(table)
 }

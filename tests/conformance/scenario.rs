@@ -27,7 +27,7 @@ pub(crate) struct Scenario {
     pub(crate) without: &'static [Kind],
     /// Whether it does something else where a filter was installed before.
     pub(crate) notices_filters: bool,
-    /// Its stops; see `story`.
+    /// Its stops; see `story`. Modes that are not told of calls leave it out.
     pub(crate) story: &'static str,
     /// Whether every call that it makes is determined: then the calls of the long
     /// set must be the same ones under every mode, in the same order.
@@ -57,7 +57,7 @@ impl Scenario {
         ignored: false,
     };
 
-    /// What it must write, and how it must end, under modes of a kind.
+    /// What it must write, and how it must end, under modes of a kind; of peers `peers` says it.
     pub(crate) fn expected(&self, kind: Kind) -> (Output, End) {
         let difference = differences::of(self.name).filter(|case| case.kinds.contains(&kind));
         difference.map_or((self.output, self.end), |case| {
@@ -123,28 +123,42 @@ pub(crate) enum Kind {
     EveryCall,
     /// It stops at the calls that a filter names.
     Filtered,
+    /// The calls that a filter names wait for a supervisor, which is told of nothing else.
+    Notified,
+    /// What a tracer of somebody else's does; `peers` says what of each.
+    Peer,
 }
 
 impl Kind {
-    pub(crate) const ALL: [Self; 4] = [
+    pub(crate) const ALL: [Self; 6] = [
         Self::Untraced,
         Self::FilterAlone,
         Self::EveryCall,
         Self::Filtered,
+        Self::Notified,
+        Self::Peer,
     ];
 
     /// Of a mode of the registry, as it declares it.
     pub(crate) fn of(mode: &str) -> Self {
         let mode = harness_mode::find(mode).expect("a mode of the registry");
         match mode.about().mechanism {
+            Mechanism::Nothing => Self::Untraced,
             Mechanism::FilterAlone => Self::FilterAlone,
             Mechanism::PtraceEveryCall => Self::EveryCall,
             Mechanism::PtraceFiltered => Self::Filtered,
-            Mechanism::Nothing | Mechanism::UserNotification | Mechanism::Peer => Self::Untraced,
+            Mechanism::UserNotification => Self::Notified,
+            Mechanism::Peer => Self::Peer,
         }
     }
 
-    pub(crate) fn traces(self) -> bool {
+    /// Whether it has stops, which the whole story tells of.
+    pub(crate) fn has_stops(self) -> bool {
         matches!(self, Self::EveryCall | Self::Filtered)
+    }
+
+    /// Whether it is told of calls, so that there is a story of those at least.
+    pub(crate) fn sees_calls(self) -> bool {
+        self.has_stops() || self == Self::Notified
     }
 }

@@ -5,7 +5,7 @@
 //!
 //! | word | stop |
 //! |---|---|
-//! | `read(` | the call begins: syscall-enter-stop under ptrace, else seccomp-stop |
+//! | `read(` | the call begins: syscall-enter-stop under ptrace, else seccomp-stop, or a supervisor lets it go on |
 //! | `read=1` | syscall-exit-stop with this result |
 //! | `fork`, `vfork`, `clone`, `exec` | event stop |
 //! | `stop` | the first stop of a task, or the end of a group-stop |
@@ -17,12 +17,17 @@
 //! `read)` is an exit with any result; what stands behind `~` may come anywhere in
 //! its line, so often as `*3` or `*1-3` says, or `?` at most once, or `*` any number of times.
 //! `others:` is for all tasks without a line of their own, in any order. A line that
-//! begins with `ptrace` or `filter` is for these modes alone.
+//! begins with a word before its task is for some modes alone: `ptrace` stops at every call,
+//! `filter` has a filter and is told of the calls that it names, `tracer` has stops, with a filter
+//! or without, `supervisor` has none.
+//!
+//! A supervisor is told of calls and of nothing else, so no task can be known from another when ids
+//! come again: of each call it must be told as often as all lines together say.
 
 use crate::scenario::Kind;
 use harness_record::{LoggedRun, LoggedStop, StopKind, StopLine};
 use harness_syscalls::{Abi, Table, TraceSet};
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
 
 /// The tasks of a run, in the order in which they were made.
@@ -93,6 +98,15 @@ impl Story {
         Self(tasks.collect())
     }
 
+    /// The calls that begin, and nothing else.
+    pub(crate) fn beginnings(&self) -> Self {
+        let tasks = self.0.iter().map(|task| Task {
+            name: task.name.clone(),
+            words: task.words.iter().filter(|word| begins(word)).cloned().collect(),
+        });
+        Self(tasks.collect())
+    }
+
     /// Compares it with what must be told under modes of a kind.
     ///
     /// # Errors
@@ -104,6 +118,9 @@ impl Story {
             .filter(|line| !line.is_empty())
             .filter_map(|line| Line::parse(line, kind))
             .collect();
+        if !kind.has_stops() {
+            return self.check_calls(&expected);
+        }
         let mut errors = Vec::new();
         let mut others: Vec<&str> = Vec::new();
         for task in &self.0 {
@@ -133,6 +150,42 @@ impl Story {
             Err(errors.join("\n"))
         }
     }
+}
+
+impl Story {
+    /// The number of each call, of all tasks together.
+    fn check_calls(&self, expected: &[Line]) -> Result<(), String> {
+        let mut calls: BTreeMap<&str, (usize, usize, usize)> = BTreeMap::new();
+        for line in expected {
+            let ordered = line.ordered.iter().map(|&word| (word, 1, 1));
+            let free = line.free.iter().map(|free| (free.word, free.least, free.most));
+            for (word, least, most) in ordered.chain(free).filter(|(word, ..)| begins(word)) {
+                let call = calls.entry(word).or_default();
+                call.0 += least;
+                call.1 = call.1.saturating_add(most);
+            }
+        }
+        for word in self.0.iter().flat_map(|task| &task.words) {
+            calls.entry(word).or_default().2 += 1;
+        }
+        let errors: Vec<String> = calls
+            .iter()
+            .filter(|(_, (least, most, told))| !(least..=most).contains(&told))
+            .map(|(word, (least, most, told))| {
+                format!("`{word}` comes {told} times, and must {least} to {most} times")
+            })
+            .collect();
+        if errors.is_empty() {
+            Ok(())
+        } else {
+            Err(errors.join("\n"))
+        }
+    }
+}
+
+/// Whether a word is the beginning of a call.
+fn begins(word: &str) -> bool {
+    word.ends_with('(')
 }
 
 impl fmt::Display for Story {
@@ -265,12 +318,18 @@ impl<'a> Line<'a> {
     /// `None` where it is for modes of another kind.
     fn parse(line: &'a str, kind: Kind) -> Option<Self> {
         let (head, words) = line.split_once(':').unwrap_or((line, ""));
-        let task = match head.split_once(' ') {
-            Some(("ptrace", task)) if kind == Kind::EveryCall => task,
-            Some(("filter", task)) if kind == Kind::Filtered => task,
-            Some(("ptrace" | "filter", _)) => return None,
-            _ => head,
+        let (whose, task) = head.split_once(' ').unwrap_or(("", head));
+        let kinds: &[Kind] = match whose {
+            "ptrace" => &[Kind::EveryCall],
+            "filter" => &[Kind::Filtered, Kind::Notified],
+            "tracer" => &[Kind::EveryCall, Kind::Filtered],
+            "supervisor" => &[Kind::Notified],
+            "" => &Kind::ALL,
+            other => panic!("{line}: `{other}` is the word of no modes"),
         };
+        if !kinds.contains(&kind) {
+            return None;
+        }
         let (ordered, free) = words.split_once('~').unwrap_or((words, ""));
         let (ordered, free) = if task == "others" {
             ("", ordered)
@@ -393,6 +452,32 @@ pub(crate) fn self_test() -> Result<(), String> {
     }
     for expected in wrong {
         if told.check(expected, Kind::EveryCall).is_ok() {
+            return Err(format!("passes: {expected}"));
+        }
+    }
+    calls_are_counted(&story("a:execve( read( read( exit_group(|b:read( exit_group("))
+}
+
+/// That a story without stops is compared by the number of each call.
+fn calls_are_counted(told: &Story) -> Result<(), String> {
+    let right = [
+        "a: execve( exec execve=0 read( read) exit_group( exit0\nothers: stop*2 read(*2 exit_group(",
+        "a: execve( exit_group( ~ read(*2-5\nsupervisor b: exit_group(\ntracer b: wait4(",
+        "a: execve( ~ read(*\nfilter b: exit_group(*2\nptrace b: exit_group(*3",
+    ];
+    let wrong = [
+        "a: execve( exit_group( ~ read(*2\nb: exit_group(",
+        "a: execve( exit_group( ~ read(*4-9\nb: exit_group(",
+        "a: execve( exit_group( ~ read(*3",
+        "a: execve( exit_group( wait4( ~ read(*3\nb: exit_group(",
+        "a: exit_group( ~ read(*3\nb: exit_group(",
+    ];
+    for expected in right {
+        told.check(expected, Kind::Notified)
+            .map_err(|error| format!("{expected}: {error}"))?;
+    }
+    for expected in wrong {
+        if told.check(expected, Kind::Notified).is_ok() {
             return Err(format!("passes: {expected}"));
         }
     }

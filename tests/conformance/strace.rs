@@ -18,12 +18,12 @@ pub(crate) struct Way {
 /// Both of its ways to trace.
 pub(crate) const WAYS: &[Way] = &[
     Way {
-        name: "strace",
+        name: "beside-strace",
         kind: Kind::EveryCall,
         words: &[],
     },
     Way {
-        name: "strace-seccomp-bpf",
+        name: "beside-strace-seccomp-bpf",
         kind: Kind::Filtered,
         words: &["--seccomp-bpf"],
     },

@@ -7,7 +7,12 @@ use crate::scenario::{End, Kind, Output, Scenario, Way};
 
 const USUAL: Scenario = Scenario::USUAL;
 
-const NOBODY_TRACES: &[Kind] = &[Kind::Untraced, Kind::FilterAlone];
+/// Modes without stops of their own.
+const NOTHING_STOPS: &[Kind] = &[Kind::Untraced, Kind::FilterAlone, Kind::Notified, Kind::Peer];
+
+/// The program finds whom it kills by counting generations from its tracer or, where it has none, from
+/// its parent: a peer may be either. `faults` kills peers, too.
+const COUNTED_FROM_ITS_TRACER: &[Kind] = &[Kind::Peer];
 
 /// Every scenario.
 pub(crate) fn scenarios() -> impl Iterator<Item = &'static Scenario> {
@@ -18,6 +23,17 @@ const SCENARIOS: &[Scenario] = &[
         Scenario {
             name: "exec",
             program: "exec",
+            output: Output::Is("first\nsecond\n"),
+            end: End::Exited(3),
+            story: "a: execve( exec execve=0 execve( exec execve=0 exit_group( exit3",
+            every_call: true,
+            ..USUAL
+        },
+        Scenario {
+            // With every call, the first ones included: those that a mode's own start could hide.
+            name: "first_calls",
+            program: "exec",
+            long: "all",
             output: Output::Is("first\nsecond\n"),
             end: End::Exited(3),
             story: "a: execve( exec execve=0 execve( exec execve=0 exit_group( exit3",
@@ -162,8 +178,7 @@ const SCENARIOS: &[Scenario] = &[
             name: "killed_at_each_stop",
             program: "everything",
             way: Way::KilledAtEachStop,
-            // Nothing stops.
-            without: NOBODY_TRACES,
+            without: NOTHING_STOPS,
             short: "execve,getppid,exit_group,vfork,kill",
             long: "execve,getppid,exit_group,vfork,kill,wait4,rt_sigaction,munmap",
             ..USUAL
@@ -240,8 +255,9 @@ const SCENARIOS: &[Scenario] = &[
             program: "restart_syscall",
             short: "execve,exit_group,nanosleep,restart_syscall",
             output: Output::Is("interrupted: yes, time is left: yes\nended with 0\n"),
-            story: "a: execve( exec execve=0 fork exit_group( exit0 ~ sig17
-                    b: stop nanosleep( nanosleep=-516 sig28 restart_syscall( restart_syscall=-516 sig10 exit_group( exit0",
+            story: "a: execve( exec execve=0 fork exit_group( exit0 ~ sig17 nanosleep(* nanosleep)*
+                    tracer b: stop nanosleep( nanosleep=-516 sig28 restart_syscall( restart_syscall=-516 sig10 exit_group( exit0
+                    supervisor b: nanosleep( exit_group(",
             ..USUAL
         },
         Scenario {
@@ -251,6 +267,38 @@ const SCENARIOS: &[Scenario] = &[
             output: Output::Is("read 1: x\nended with 0\n"),
             story: "a: execve( exec execve=0 fork exit_group( exit0 ~ sig17 read(* read)*
                     b: stop read( read=-512 sig10 read( read=1 exit_group( exit0",
+            ..USUAL
+        },
+        Scenario {
+            name: "signal_storm",
+            program: "signal_storm",
+            arguments: &["5000"],
+            short: "execve,exit_group,getppid",
+            output: Output::Is("getppid(2): 5000 as asked\n"),
+            story: "a: execve( exec execve=0 exit_group( exit0 ~ getppid(*5000 getppid)*5000 sig14*",
+            ..USUAL
+        },
+        Scenario {
+            name: "supervisor_held_restart",
+            program: "supervisor_held",
+            arguments: &["restart"],
+            short: "execve,exit_group,getppid",
+            long: "execve,exit_group,getppid,%memory",
+            output: Output::Is("getppid(2): as asked\nended with 0\n"),
+            story: "a: execve( exec execve=0 fork exit_group( exit0 ~ sig17
+                    b: stop getppid( getppid) sig10 exit_group( exit0",
+            ..USUAL
+        },
+        Scenario {
+            name: "supervisor_held_kill",
+            program: "supervisor_held",
+            arguments: &["kill"],
+            short: "execve,exit_group,getppid",
+            long: "execve,exit_group,getppid,%memory",
+            output: Output::Is("ended with 1009\n"),
+            // A call that was not received is not counted.
+            story: "a: execve( exec execve=0 fork exit_group( exit0 ~ sig17
+                    tracer b: stop getppid( getppid) kill9",
             ..USUAL
         },
         Scenario {
@@ -321,7 +369,7 @@ const SCENARIOS: &[Scenario] = &[
             program: "own_filter",
             arguments: &["errno"],
             short: "execve,exit_group,geteuid",
-            output: Output::Is("errno\n-1 EXFULL\n"),
+            output: Output::Is("errno\ngeteuid(2): EXFULL\n"),
             story: "ptrace a: execve( exec execve=0 geteuid( geteuid=-54 exit_group( exit0
                     filter a: execve( exec execve=0 exit_group( exit0",
             ..USUAL
@@ -331,7 +379,7 @@ const SCENARIOS: &[Scenario] = &[
             program: "own_filter",
             arguments: &["trace"],
             short: "execve,exit_group,geteuid",
-            output: Output::Is("trace\n-1 ENOSYS\n"),
+            output: Output::Is("trace\ngeteuid(2): ENOSYS\n"),
             story: "ptrace a: execve( exec execve=0 geteuid( geteuid=-38 exit_group( exit0
                     filter a: execve( exec execve=0 geteuid( exit_group( exit0",
             ..USUAL
@@ -408,6 +456,7 @@ const SCENARIOS: &[Scenario] = &[
             program: "kills_tracer",
             arguments: &["0"],
             way: Way::KillsTracer,
+            without: COUNTED_FROM_ITS_TRACER,
             ..USUAL
         },
         Scenario {
@@ -415,6 +464,7 @@ const SCENARIOS: &[Scenario] = &[
             program: "kills_tracer",
             arguments: &["1"],
             way: Way::KillsTracer,
+            without: COUNTED_FROM_ITS_TRACER,
             ..USUAL
         },
         Scenario {
@@ -422,6 +472,7 @@ const SCENARIOS: &[Scenario] = &[
             program: "kills_tracer",
             arguments: &["2"],
             way: Way::KillsHarness,
+            without: COUNTED_FROM_ITS_TRACER,
             ..USUAL
         },
         Scenario {

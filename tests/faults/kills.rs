@@ -1,9 +1,10 @@
 //! SIGKILL of any process that takes part, at any moment.
 
-use crate::common::{FAIL, Harness, text, wait_until};
+use crate::common::{FAIL, Harness, modes, text, wait_until};
 use crate::number;
 use crate::processes::{Mark, Part, Process};
 use crate::record::{intact, rows};
+use harness_mode::Mechanism;
 use harness_record::State;
 use harness_stats::random::Rng;
 use std::collections::BTreeMap;
@@ -11,15 +12,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, Output, Stdio};
 use std::time::Duration;
 
-const MODES: [&str; 6] = [
-    "none",
-    "seccomp-allow",
-    "ptrace",
-    "seccomp-linear",
-    "seccomp-bitmap",
-    "seccomp-optimal",
-];
-
+/// Who can be killed. Only peers have a wrapper around the first process.
 const PARTS: [Part; 5] = [
     Part::Harness,
     Part::Guardian,
@@ -53,11 +46,13 @@ struct Trial {
 }
 
 impl Trial {
-    fn of(seed: u64) -> Self {
+    fn of(seed: u64, modes: &[&'static str]) -> Self {
         let mut rng = Rng::new(seed);
         let latest = u64::try_from(LATEST.as_micros()).expect("less than a second");
-        let mode = MODES[rng.index(MODES.len())];
-        let victim = PARTS[rng.index(PARTS.len())];
+        let mode = modes[rng.index(modes.len())];
+        let wrapper = is_peer(mode).then_some(Part::Wrapper);
+        let parts: Vec<Part> = PARTS.into_iter().chain(wrapper).collect();
+        let victim = parts[rng.index(parts.len())];
         let delay = Duration::from_micros(rng.below(latest));
         // Half of the harnesses die at the end of a run, too, and in writing the record.
         let lasts = victim == Part::Harness && rng.index(2) == 0;
@@ -147,7 +142,7 @@ impl Trial {
         let said = match self.victim {
             Part::Harness | Part::Nascent => panic!("it was not killed: {stderr}"),
             Part::Guardian | Part::Tracer => "its process ended early (signal: 9 (SIGKILL))",
-            Part::Root => "it was killed by signal 9",
+            Part::Root | Part::Wrapper => "was killed by signal 9",
             // Of a pipeline's or subshell's end the script knows the code alone.
             Part::Descendant => "it ended with exit code",
         };
@@ -175,11 +170,16 @@ fn a_guardian_without_a_harness_from_the_beginning_ends() {
     assert_eq!(ended.and_then(|status| status.code()), Some(FAIL));
 }
 
+fn is_peer(mode: &str) -> bool {
+    modes::mechanism(mode) == Mechanism::Peer
+}
+
 fn trials(count: u64) {
+    let modes = modes::available(|_| true, "SIGKILL of any process");
     let first = number("HARNESS_FAULTS_SEED", 1);
     let mut seen: BTreeMap<(Part, bool), u64> = BTreeMap::new();
     for seed in first..first + count {
-        let trial = Trial::of(seed);
+        let trial = Trial::of(seed, &modes);
         let result = std::panic::catch_unwind(|| trial.run());
         let Ok(met) = result else {
             panic!(

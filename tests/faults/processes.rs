@@ -23,6 +23,8 @@ pub(crate) enum Part {
     Guardian,
     /// The process of a sample, which is the tracer where there is one.
     Tracer,
+    /// A peer, which the process of a sample has started around the first process.
+    Wrapper,
     /// The first process of the measured tree.
     Root,
     /// Any other process of it.
@@ -67,6 +69,11 @@ impl Mark {
         let guardian = children(harness).find(sampler).map(|process| process.pid);
         let tracer = guardian.and_then(|guardian| children(guardian).find(sampler));
         let tracer = tracer.map(|process| process.pid);
+        let wrapper = tracer.and_then(|tracer| {
+            let mut started = children(tracer);
+            started.find(|process| process.is_first() && !process.is_shell())
+        });
+        let wrapper = wrapper.map(|process| process.pid);
         let part = |process: &Process| {
             if process.pid == harness {
                 Part::Harness
@@ -74,7 +81,12 @@ impl Mark {
                 Part::Guardian
             } else if Some(process.pid) == tracer {
                 Part::Tracer
-            } else if Some(process.parent) == tracer && process.arguments.contains("first\0") {
+            } else if Some(process.pid) == wrapper {
+                Part::Wrapper
+            } else if [tracer, wrapper].contains(&Some(process.parent))
+                && process.is_first()
+                && process.is_shell()
+            {
                 Part::Root
             } else if process.arguments.starts_with(env!("CARGO_BIN_EXE_harness")) {
                 Part::Nascent
@@ -99,6 +111,15 @@ impl Process {
             parent,
             arguments: String::from_utf8_lossy(&arguments).into_owned(),
         })
+    }
+
+    /// Whether it is `sh -c SCRIPT first`, by itself or behind the words of a peer.
+    fn is_first(&self) -> bool {
+        self.arguments.contains("first\0")
+    }
+
+    fn is_shell(&self) -> bool {
+        self.arguments.starts_with("sh\0")
     }
 
     /// SIGKILL; `false` where it has ended.

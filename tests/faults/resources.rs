@@ -1,16 +1,22 @@
 //! Descriptors, processes, disk and standard output, where there are not
 //! enough of them: one line, the right exit code, nothing left, nothing lost.
 
-use crate::common::{FAIL, Harness, PATH, text};
+use crate::common::{FAIL, Harness, PATH, modes, text};
 use crate::processes::Mark;
 use crate::record::{intact, rows};
+use harness_mode::Mechanism;
 use harness_testing::{Missing, skip};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_harness");
-const MODES: [&str; 4] = ["none", "ptrace", "seccomp-linear", "seccomp-bitmap"];
+
+/// One mode of each way to take a tracee over; what a peer says where it lacks something is its own
+/// affair.
+fn modes_of(what: &str) -> Vec<&'static str> {
+    modes::one_of_each(|mechanism| mechanism != Mechanism::Peer, what)
+}
 
 /// A shell line in a directory; `$HARNESS` is the binary, `$MODE` the mode.
 fn shell(directory: &Path, mark: &Mark, mode: &str, line: &str) -> Command {
@@ -55,7 +61,7 @@ fn succeeded(output: &Output, mark: &Mark, context: &str) -> bool {
 /// From the one that the loader needs to more than are needed.
 #[test]
 fn too_few_descriptors_are_said() {
-    for mode in MODES {
+    for mode in modes_of("limits of descriptors") {
         let mut enough = false;
         for limit in 4..40 {
             let harness = Harness::new();
@@ -92,7 +98,7 @@ fn too_few_processes_are_said() {
         skip(Missing::Root, &format!("limits of processes: {why}"));
         return;
     }
-    for mode in MODES {
+    for mode in modes_of("limits of processes") {
         let mut enough = false;
         for limit in 1..30 {
             let harness = Harness::new();

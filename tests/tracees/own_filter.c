@@ -23,6 +23,14 @@ static void handler(int signal, siginfo_t *info, void *context)
 	say("signal %d, code %d, call %d\n", signal, info->si_code, info->si_syscall);
 }
 
+static void report(long result)
+{
+	if (result >= 0)
+		say("geteuid(2): as asked\n");
+	else
+		say("geteuid(2): %s\n", strerrorname_np(errno));
+}
+
 static atomic_int caller;
 
 static void *call_geteuid(void *unused)
@@ -40,12 +48,10 @@ int main(int argc, char **argv)
 	say("%s\n", what);
 	if (!strcmp(what, "errno")) {
 		install(SYS_geteuid, SECCOMP_RET_ERRNO | EXFULL);
-		long result = syscall(SYS_geteuid);
-		say("%ld %s\n", result, strerrorname_np(errno));
+		report(syscall(SYS_geteuid));
 	} else if (!strcmp(what, "trace")) {
 		install(SYS_geteuid, SECCOMP_RET_TRACE | 0x4d);
-		long result = syscall(SYS_geteuid);
-		say("%ld %s\n", result, strerrorname_np(errno));
+		report(syscall(SYS_geteuid));
 	} else if (!strcmp(what, "trap")) {
 		struct sigaction action = {.sa_sigaction = handler, .sa_flags = SA_SIGINFO};
 		CHECK(sigaction(SIGSYS, &action, NULL) == 0);

@@ -146,10 +146,12 @@ static inline int is_blocked(pid_t tid, long call)
 	return !is_pending(tid, ~0ul) && state(tid) == 'S' && atol(proc(tid, "syscall")) == call;
 }
 
-/* Waits until a thread is blocked in a call. */
+/* Waits until a thread is blocked in a call. Once is not enough: the call may wait for a supervisor
+ * (seccomp_unotify(2)) that is still to let it go on. A supervisor answers calls in their order, so
+ * it has, once it has answered one of the calls that looking a second time makes. */
 static inline void await_blocked(pid_t tid, long call)
 {
-	while (!is_blocked(tid, call))
+	for (int seen = 0; seen < 2; seen = is_blocked(tid, call) ? seen + 1 : 0)
 		pause_briefly();
 }
 

@@ -1,0 +1,92 @@
+//! What peers, tracers of somebody else's, make of the scenarios: findings of the suite, as data.
+//!
+//! A peer is held to what the modes of a kind do to a program, and to untraced where it is like none of
+//! them, but for its findings; the stops and calls that it sees it tells nobody, so stories are left
+//! out. A case fails where a finding that stands here is absent, too. `page` makes a table of it.
+
+use crate::scenario::{End, Kind, Output, Scenario};
+
+/// A peer of the registry.
+pub(crate) struct Peer {
+    /// Its name.
+    pub(crate) name: &'static str,
+    /// The kind of the modes that change the same in a program; `None` where it changes nothing.
+    pub(crate) like: Option<Kind>,
+    /// Whether it ends as the program did, and not with 0 however that was.
+    pub(crate) passes_end_on: bool,
+}
+
+/// Every peer of the registry.
+pub(crate) const PEERS: &[Peer] = &[
+    Peer {
+        name: "strace",
+        like: Some(Kind::EveryCall),
+        passes_end_on: true,
+    },
+    Peer {
+        name: "strace-seccomp",
+        like: Some(Kind::Filtered),
+        passes_end_on: true,
+    },
+    Peer {
+        name: "strace-c",
+        like: Some(Kind::EveryCall),
+        passes_end_on: true,
+    },
+    Peer {
+        name: "perf-trace",
+        like: None,
+        passes_end_on: false,
+    },
+];
+
+/// What peers do that neither the untraced program nor modes of their kind do.
+pub(crate) struct Finding {
+    /// Name of the scenario.
+    pub(crate) scenario: &'static str,
+    /// Names of the peers.
+    pub(crate) peers: &'static [&'static str],
+    /// What it comes to.
+    pub(crate) outcome: Outcome,
+    /// Why, as the page says it.
+    pub(crate) why: &'static str,
+}
+
+/// What a scenario comes to.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Outcome {
+    /// The program writes this and ends so.
+    Does(Output, End),
+    /// The run fails, and the harness says this among other things.
+    Fails(&'static str),
+}
+
+impl Outcome {
+    pub(crate) fn of((output, end): (Output, End)) -> Self {
+        Self::Does(output, end)
+    }
+}
+
+/// Every finding, in the order of the page.
+pub(crate) const FINDINGS: &[Finding] = &[];
+
+/// The finding of a peer in a scenario.
+pub(crate) fn finding(peer: &str, scenario: &str) -> Option<&'static Finding> {
+    FINDINGS
+        .iter()
+        .find(|finding| finding.scenario == scenario && finding.peers.contains(&peer))
+}
+
+/// What a scenario must come to under a peer. One that nothing is known of must change nothing.
+pub(crate) fn expected(peer: &str, scenario: &Scenario) -> Outcome {
+    if let Some(finding) = finding(peer, scenario.name) {
+        return finding.outcome;
+    }
+    let known = PEERS.iter().find(|known| known.name == peer);
+    let like = known.and_then(|peer| peer.like);
+    let (output, end) = like.map_or((scenario.output, scenario.end), |kind| scenario.expected(kind));
+    if known.is_some_and(|peer| !peer.passes_end_on) {
+        return Outcome::Does(output, End::Exited(0));
+    }
+    Outcome::Does(output, end)
+}
