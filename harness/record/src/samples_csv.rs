@@ -49,15 +49,15 @@ fn columns() -> impl Iterator<Item = &'static str> {
 }
 
 /// Columns that came later; what was written before lacks them.
-const OPTIONAL: [&str; 7] = [
-    "side",
-    "others_cpu_ns",
-    "lifetime_ns",
-    "interceptions",
-    "handovers",
-    "lost_events",
-    "tracer_output_bytes",
-];
+const LATER: [&str; 3] = ["side", "others_cpu_ns", "lifetime_ns"];
+
+/// How many counters there have always been; what was written before lacks the others.
+const FIRST_COUNTERS: usize = 10;
+
+fn is_optional(column: &str) -> bool {
+    let mut later = Counter::ALL.iter().skip(FIRST_COUNTERS);
+    LATER.contains(&column) || later.any(|counter| counter.info().column == column)
+}
 
 /// Appends samples to `samples.csv`, whole rows only.
 ///
@@ -158,7 +158,7 @@ impl Samples {
             .map_err(|error| row_error(path, &error, None))?
             .clone();
         let missing: Vec<_> = columns()
-            .filter(|column| !OPTIONAL.contains(column))
+            .filter(|column| !is_optional(column))
             .filter(|column| !header.iter().any(|name| name == *column))
             .collect();
         if bytes.is_empty() {
