@@ -33,7 +33,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ),
     (
         "mode",
-        &["cbpf", "filter", "record", "sys", "syscalls", "tracer"],
+        &["cbpf", "filter", "notify", "record", "sys", "syscalls", "tracer"],
     ),
     ("notify", &["sys", "syscalls", "tracer"]),
     ("record", &[]),

@@ -27,6 +27,7 @@ mod ptrace;
 mod registry;
 mod seccomp;
 mod untraced;
+mod user_notify;
 
 pub use about::{About, Capabilities, Colour, Group, Mechanism, Role};
 pub use error::{Error, Unavailable, no_filter_on_running};
