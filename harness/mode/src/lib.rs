@@ -28,6 +28,7 @@ mod registry;
 mod seccomp;
 mod untraced;
 mod user_notify;
+mod user_notify_sync;
 
 pub use about::{About, Capabilities, Colour, Group, Mechanism, Role};
 pub use error::{Error, Unavailable, no_filter_on_running};

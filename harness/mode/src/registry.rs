@@ -1,6 +1,6 @@
 //! The modes there are: one line each.
 
-use crate::{Mode, SeccompFile, allow, none, ptrace, seccomp, user_notify};
+use crate::{Mode, SeccompFile, allow, none, ptrace, seccomp, user_notify, user_notify_sync};
 use harness_record::Role;
 use std::sync::{Arc, LazyLock};
 
@@ -15,6 +15,7 @@ static REGISTRY: LazyLock<Vec<Arc<dyn Mode>>> = LazyLock::new(|| {
         Arc::new(seccomp::OPTIMAL),
         Arc::new(allow::Allow),
         Arc::new(user_notify::PLAIN),
+        Arc::new(user_notify_sync::SYNC),
     ]
 });
 
