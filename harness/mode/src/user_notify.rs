@@ -55,7 +55,7 @@ const CAPABILITIES: Capabilities = Capabilities {
 
 pub(crate) const PLAIN: UserNotify = UserNotify::new(
     "user-notify",
-    Colour(0x00, 0x9e, 0x73),
+    Colour(0xcc, 0x79, 0xa7),
     Options { sync: false },
     "SECCOMP_RET_USER_NOTIF for the trace set: a supervisor lets each call go on, without ptrace",
 );

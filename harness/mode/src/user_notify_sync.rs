@@ -8,7 +8,7 @@ use harness_notify::Options;
 /// Mode `user-notify-sync`.
 pub(crate) const SYNC: UserNotify = UserNotify::new(
     "user-notify-sync",
-    Colour(0x66, 0xc2, 0xa5),
+    Colour(0x8a, 0x4f, 0x7d),
     Options { sync: true },
     "user-notify with SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP: both sides wake each other on one CPU",
 );
