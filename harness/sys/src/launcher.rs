@@ -192,6 +192,13 @@ impl<'fd> Launch<'fd> {
         self
     }
 
+    /// This process's descriptor that it is given as number `number`.
+    #[must_use]
+    pub fn source_of(&self, number: RawFd) -> Option<RawFd> {
+        let of_number = self.given().filter(|&(_, to)| to == number);
+        of_number.last().map(|(from, _)| from)
+    }
+
     /// Binds it to one processor.
     pub fn pin_to(&mut self, cpu: u32) -> &mut Self {
         self.cpu = Some(cpu);

@@ -13,6 +13,7 @@ pub mod files;
 pub mod launcher;
 pub mod pid_namespace;
 pub mod probe_calls;
+pub mod proc_account;
 pub mod process;
 pub mod procfs;
 pub mod ptrace;
