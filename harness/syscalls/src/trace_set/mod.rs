@@ -22,6 +22,10 @@ impl Numbers {
     fn insert(&mut self, nr: u32) {
         self.0[nr as usize / 64] |= 1 << (nr % 64);
     }
+
+    fn remove(&mut self, nr: u32) {
+        self.0[nr as usize / 64] &= !(1 << (nr % 64));
+    }
 }
 
 const _: () = {
@@ -180,6 +184,30 @@ impl TraceSet {
     #[must_use]
     pub fn table(&self) -> &'static Table {
         self.table
+    }
+
+    /// The same set and the calls of these names, in every ABI. Its text stays the one that was read.
+    #[must_use]
+    pub fn with(mut self, names: &[impl AsRef<str>]) -> Self {
+        self.each_named(names, Numbers::insert);
+        self
+    }
+
+    /// The same set without the calls of these names, in every ABI. Its text stays the one that was read.
+    #[must_use]
+    pub fn without(mut self, names: &[impl AsRef<str>]) -> Self {
+        self.each_named(names, Numbers::remove);
+        self
+    }
+
+    fn each_named(&mut self, names: &[impl AsRef<str>], change: fn(&mut Numbers, u32)) {
+        for abi in Abi::ALL {
+            for name in names {
+                for nr in self.table.numbers_of(abi, name.as_ref()) {
+                    change(&mut self.numbers[abi.index()], nr);
+                }
+            }
+        }
     }
 
     /// The set that strace makes of it: with the calls that strace always traces.

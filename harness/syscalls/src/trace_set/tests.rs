@@ -268,3 +268,18 @@ fn display_is_the_text_as_written() {
         );
     }
 }
+
+#[test]
+fn calls_are_added_and_taken_out_by_name_in_every_abi() {
+    let table = Table::current();
+    let set = TraceSet::parse("read", table).expect("a set");
+    let more = set.clone().with(&["execve"]);
+    assert!(more.contains(Abi::X86_64, 59) && more.contains(Abi::I386, 11));
+    assert_eq!(more.to_string(), "read");
+    assert_eq!(more.without(&["execve"]), set);
+    let all = TraceSet::parse("all", table)
+        .expect("a set")
+        .without(&["exit", "exit_group"]);
+    assert!(!all.contains(Abi::X86_64, 231) && !all.contains(Abi::I386, 1));
+    assert!(all.contains(Abi::X86_64, 0) && all.contains_unknown());
+}
