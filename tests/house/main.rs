@@ -33,9 +33,12 @@ const ROOMS: &[(&str, &[&str])] = &[
     ),
     (
         "mode",
-        &["cbpf", "filter", "notify", "record", "sys", "syscalls", "tracer"],
+        &[
+            "cbpf", "filter", "notify", "peer", "record", "sys", "syscalls", "tracer",
+        ],
     ),
     ("notify", &["sys", "syscalls", "tracer"]),
+    ("peer", &["sys", "syscalls", "tracer"]),
     ("record", &[]),
     ("report", &["record", "stats"]),
     ("stats", &[]),
