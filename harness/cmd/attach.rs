@@ -91,7 +91,7 @@ fn chosen(words: &[String]) -> anyhow::Result<Vec<Choice>> {
         let why = no_filter_on_running();
         return Err(Error::CannotAttach { mode, why }.into());
     }
-    modes::choose(words, None)
+    modes::choose(words, None, &[])
 }
 
 pub(super) fn run(

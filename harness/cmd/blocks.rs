@@ -48,7 +48,7 @@ impl Blocks {
         }
         Ok(Request {
             targets: unique.into_iter().cloned().map(Target::Workload).collect(),
-            modes: modes::choose(&self.modes, None)?,
+            modes: modes::choose(&self.modes, None, &[])?,
             trace: None,
             runs: 1,
             warmup: 1,

@@ -44,6 +44,10 @@ pub(super) struct Args {
     /// --file` takes it. Each SECCOMP_RET_TRACE of it is a traced event; --trace is not applied to it
     #[arg(long, value_name = "FILE")]
     filter: Option<PathBuf>,
+    /// A tracer of your own, described by a file as harness/peers/strace.toml is; a mode of the name that
+    /// stands there. May be given more than once
+    #[arg(long, value_name = "FILE.toml")]
+    peer: Vec<PathBuf>,
     /// Counted runs of each workload under each mode; 6 is the least that gives a 95 % interval
     #[arg(long, value_name = "N", allow_negative_numbers = true, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     runs: u32,
@@ -334,7 +338,7 @@ fn request(args: Args, verbose: bool) -> anyhow::Result<Request> {
     }
     Ok(Request {
         targets,
-        modes: modes::choose(&args.modes, args.filter.as_deref())?,
+        modes: modes::choose(&args.modes, args.filter.as_deref(), &args.peer)?,
         trace: args.trace,
         runs: args.runs,
         warmup: args.warmup,

@@ -23,6 +23,7 @@ mod filter;
 mod log;
 mod none;
 mod outcome;
+mod peer;
 mod ptrace;
 mod registry;
 mod seccomp;
@@ -37,6 +38,7 @@ pub use filter::Filter;
 pub use harness_tracer::End;
 pub use log::{Event, Log, What};
 pub use outcome::{Calls, Job, Outcome, TracerAccount, call_name};
+pub use peer::Peer;
 pub use ptrace::counts_of_tracer;
 pub use registry::{control, find, open, registry};
 

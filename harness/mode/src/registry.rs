@@ -1,11 +1,11 @@
 //! The modes there are: one line each.
 
-use crate::{Mode, SeccompFile, allow, none, ptrace, seccomp, user_notify, user_notify_sync};
+use crate::{Mode, Peer, SeccompFile, allow, none, ptrace, seccomp, user_notify, user_notify_sync};
 use harness_record::Role;
 use std::sync::{Arc, LazyLock};
 
 static REGISTRY: LazyLock<Vec<Arc<dyn Mode>>> = LazyLock::new(|| {
-    vec![
+    let mut modes: Vec<Arc<dyn Mode>> = vec![
         Arc::new(none::None),
         Arc::new(ptrace::Ptrace),
         Arc::new(seccomp::NAIVE),
@@ -16,7 +16,12 @@ static REGISTRY: LazyLock<Vec<Arc<dyn Mode>>> = LazyLock::new(|| {
         Arc::new(allow::Allow),
         Arc::new(user_notify::PLAIN),
         Arc::new(user_notify_sync::SYNC),
-    ]
+    ];
+    // One file and one line each in `harness_peer`.
+    for peer in harness_peer::registry() {
+        modes.push(Arc::new(Peer::new(peer.clone())));
+    }
+    modes
 });
 
 /// Every mode that takes no parameter, in the order in which they are reported.
@@ -52,8 +57,12 @@ pub fn open(name: &str, parameter: Option<&[u8]>) -> Result<Arc<dyn Mode>, Strin
             Ok(mode) => Ok(Arc::new(mode)),
             Err(error) => Err(error.to_string()),
         },
+        (name, Some(bytes)) => match Peer::from_parameter(bytes) {
+            Ok(mode) if mode.about().name == name => Ok(Arc::new(mode)),
+            Ok(_) => Err(format!("mode {name} does not take this parameter")),
+            Err(error) => Err(error),
+        },
         (name, None) => find(name).cloned().ok_or_else(|| format!("no mode {name}")),
-        (name, Some(_)) => Err(format!("mode {name} takes no parameter")),
     }
 }
 
