@@ -13,6 +13,7 @@ macro_rules! file {
 const FILES: &[(&str, &str)] = &[
     file!("strace.toml"),
     file!("strace-seccomp.toml"),
+    file!("strace-c.toml"),
     file!("perf-trace.toml"),
 ];
 
