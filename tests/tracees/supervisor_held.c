@@ -100,7 +100,8 @@ int main(int argc, char **argv)
 	const struct rlimit no_core = {0, 0};
 	CHECK(setrlimit(RLIMIT_CORE, &no_core) == 0);
 	board = shared(sizeof *board);
-	handle(!strcmp(argv[1], "restart") ? SA_RESTART : 0);
+	/* While the handler returns its signal would wait to be unblocked by just that. */
+	handle(!strcmp(argv[1], "restart") ? SA_RESTART : in_handler ? SA_NODEFER : 0);
 	pid_t process = fork();
 	CHECK(process >= 0);
 	if (process == 0)
@@ -113,10 +114,13 @@ int main(int argc, char **argv)
 		send(process);
 	} else {
 		await_call(process, SYS_getppid);
-		if (kills)
+		if (kills) {
 			CHECK(kill(process, SIGKILL) == 0);
-		else
+			/* A call of a process that is still to notice can be received and answered. */
+			await_state(process, "Z");
+		} else {
 			send(process);
+		}
 	}
 	board->end = 1;
 	let_go();
