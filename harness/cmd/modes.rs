@@ -20,13 +20,12 @@ pub(super) fn choose(
     for path in peers {
         let mode = peer(path)?;
         let name = mode.about().name.clone().into_owned();
-        if names.contains(&name) {
+        if own.iter().any(|own| own.about().name == name) {
             return Err(Usage(format!(
                 "two peers are called {name}: give each a name of its own"
             ))
             .into());
         }
-        names.push(name);
         own.push(mode);
     }
     if let Some(path) = filter {
@@ -49,6 +48,9 @@ pub(super) fn choose(
         names.push(mode.about().name.clone().into_owned());
         own.push(mode);
     }
+    // Who describes a peer asks for it, behind the others.
+    let described = own.iter().take(peers.len());
+    names.extend(described.map(|mode| mode.about().name.clone().into_owned()));
     Ok(choose_modes(&names, &own)?)
 }
 
