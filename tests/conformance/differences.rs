@@ -295,6 +295,8 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         Scenario {
             name: "pidfd_and_wait",
             program: "pidfd_and_wait",
+            // See the difference.
+            without: &[Kind::Peer],
             short: "execve,exit_group,clone",
             long: "execve,exit_group,clone,%memory",
             output: Output::Is("the pidfd is readable, waitid(2) has a status: yes\n"),

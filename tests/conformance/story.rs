@@ -463,7 +463,7 @@ fn calls_are_counted(told: &Story) -> Result<(), String> {
     let right = [
         "a: execve( exec execve=0 read( read) exit_group( exit0\nothers: stop*2 read(*2 exit_group(",
         "a: execve( exit_group( ~ read(*2-5\nsupervisor b: exit_group(\ntracer b: wait4(",
-        "a: execve( ~ read(*\nfilter b: exit_group(*2\nptrace b: exit_group(*3",
+        "a: execve( ~ read(*\nfilter b: ~ exit_group(*2\nptrace b: ~ exit_group(*3",
     ];
     let wrong = [
         "a: execve( exit_group( ~ read(*2\nb: exit_group(",
