@@ -131,10 +131,7 @@ impl Peer {
             return Err(format!("it ended with {}{wrote}", tried.status));
         }
         let file = File::open(output).map_err(|_| format!("it wrote nothing{wrote}"))?;
-        let counted = self
-            .output
-            .format
-            .count(BufReader::new(file), self.output.lost.as_ref());
+        let counted = self.count(BufReader::new(file));
         match counted {
             Ok(counted) if counted.total() > 0 => Ok(()),
             Ok(_) => Err(format!("it counted no call{wrote}")),

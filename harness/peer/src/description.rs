@@ -1,11 +1,12 @@
 //! What a peer is: a TOML file, read and checked. Pure.
 
-use crate::counting::{Format, Lines};
+use crate::counting::{CountError, Counted, Format, Lines};
 use crate::template::Template;
 use harness_syscalls::TraceSet;
 use regex_lite::Regex;
 use serde::Deserialize;
 use std::ffi::{OsStr, OsString};
+use std::io::BufRead;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
@@ -273,6 +274,14 @@ impl Description {
         let all = self.argv_all.as_ref().filter(|_| set.is_all());
         let binary = (self.binary.as_str(), self.replaced.as_os_str());
         all.unwrap_or(&self.argv).fill(set, output, binary)
+    }
+
+    /// Counts the events in what it wrote.
+    ///
+    /// # Errors
+    /// [`CountError`].
+    pub fn count(&self, output: impl BufRead) -> Result<Counted, CountError> {
+        self.output.format.count(output, self.output.lost.as_ref())
     }
 
     /// The command that says its version.

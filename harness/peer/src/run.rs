@@ -235,10 +235,7 @@ impl Peer {
         let counted = if none {
             Counted::default()
         } else {
-            let counted = self
-                .output
-                .format
-                .count(output.open()?, self.output.lost.as_ref());
+            let counted = self.count(output.open()?);
             match counted {
                 // A peer that was killed may have been in the middle of a line.
                 Err(CountError::BreaksOff { .. }) if killed => {

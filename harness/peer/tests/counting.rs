@@ -1,6 +1,7 @@
 //! Outputs of real peers, and what must be counted in them; then outputs that are not what they must be.
 //! Which file is of which version and which is made up is in `data/README.md`.
 
+use harness_peer::Peer;
 use harness_peer::counting::{CountError, Counted, Format};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -124,6 +125,37 @@ fn what_perf_lost_is_added_up() {
     assert!(lost > 100_000, "{lost}");
     assert_eq!(perf.lost, lost);
     assert_eq!(perf.calls["read"], 10417 + 1);
+}
+
+/// The files that are no built-in peers' are read by their descriptions.
+#[test]
+fn lines_are_read_as_a_description_says() {
+    let counted = |peer: &str, file: &str| {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../peers/{peer}.toml"));
+        let peer = Peer::read(&path).expect("a description");
+        peer.count(text(file).as_bytes())
+            .unwrap_or_else(|error| panic!("{file}: {error}"))
+    };
+    let strace = counted("strace", "strace-6.1-calls.txt");
+    // All but the number -1 and the execve(2) that starts the program.
+    let mut ltrace = counted("ltrace", "ltrace-0.7.3-calls.txt");
+    *ltrace.calls.get_mut("execve").expect("true(1)") += 1;
+    ltrace.calls.insert("x32:3221225471".to_owned(), 1);
+    assert_eq!(ltrace.calls, strace.calls);
+    // And what its child does before execve(2).
+    let bpftrace = counted("bpftrace", "bpftrace-0.17.0-calls.txt");
+    let more = bpftrace
+        .calls
+        .iter()
+        .filter(|&(name, count)| strace.calls.get(name) != Some(count));
+    let more: Vec<_> = more.map(|(name, count)| (name.as_str(), *count)).collect();
+    assert_eq!(more, [("close", 5)]);
+    assert!(
+        strace
+            .calls
+            .keys()
+            .all(|name| bpftrace.calls.contains_key(name))
+    );
 }
 
 /// Made up in the form of strace's text, for what cannot be had from it at will.

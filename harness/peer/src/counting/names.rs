@@ -22,10 +22,14 @@ pub(super) fn qualified(abi: Abi, name: &str) -> String {
 fn known(abi: Abi, name: &str) -> (Abi, String) {
     let digits = name.strip_prefix(NUMBER).unwrap_or(name);
     let number = match digits.strip_prefix("0x") {
-        Some(digits) => u64::from_str_radix(digits, 16),
-        None => digits.parse(),
+        Some(digits) => u64::from_str_radix(digits, 16).ok(),
+        // Some write -1 for the highest one.
+        None => digits
+            .parse()
+            .ok()
+            .or_else(|| digits.parse().ok().map(i64::cast_unsigned)),
     };
-    if let Ok(number) = number {
+    if let Some(number) = number {
         return of_number(abi, number);
     }
     let current = Table::current();
@@ -37,6 +41,8 @@ fn known(abi: Abi, name: &str) -> (Abi, String) {
         let table = Table::named(table)?;
         table.numbers_of(abi, name).next()
     });
+    // Others call pread64(2) as the library's function.
+    let number = number.or_else(|| current.numbers_of(abi, &format!("{name}64")).next());
     let now = number.and_then(|number| current.name_of(abi, number));
     (abi, now.unwrap_or(name).to_owned())
 }
@@ -68,7 +74,9 @@ mod tests {
             (Abi::X86_64, "39", "getpid"),
             // -1, which every table here takes for an x32 number.
             (Abi::X86_64, "syscall_0xffffffffffffffff", "x32:3221225471"),
+            (Abi::X86_64, "-1", "x32:3221225471"),
             (Abi::I386, "syscall_0xffffffff", "i386:4294967295"),
+            (Abi::X86_64, "pread", "pread64"),
             // What a table does not have stays as it is.
             (Abi::X86_64, "made_up", "made_up"),
         ] {
