@@ -82,7 +82,10 @@ fn agree(what: &str, words: &[&str], by_timing: &[ByTiming], prepare: impl Fn(&P
     let mut errors = Vec::new();
     let mut compared = 0;
     for name in names {
-        let counts: Vec<u64> = counted.iter().map(|calls| calls.get(name).copied().unwrap_or(0)).collect();
+        let counts: Vec<u64> = counted
+            .iter()
+            .map(|calls| calls.get(name).copied().unwrap_or(0))
+            .collect();
         if by_timing.iter().any(|(call, _)| *call == name.as_str()) {
             continue;
         }
@@ -107,7 +110,10 @@ fn agree(what: &str, words: &[&str], by_timing: &[ByTiming], prepare: impl Fn(&P
 }
 
 fn described(counts: &[u64]) -> String {
-    let each = MODES.iter().zip(counts).map(|(mode, count)| format!("{count} ({mode})"));
+    let each = MODES
+        .iter()
+        .zip(counts)
+        .map(|(mode, count)| format!("{count} ({mode})"));
     each.collect::<Vec<_>>().join(", ")
 }
 
@@ -118,7 +124,10 @@ fn a_pipeline_over_many_files() {
         return;
     }
     if !Path::new("/usr/share/doc").is_dir() {
-        skip(Missing::Host, &format!("{what}: there is no /usr/share/doc"));
+        skip(
+            Missing::Host,
+            &format!("{what}: there is no /usr/share/doc"),
+        );
         return;
     }
     let line = "ls -laR /usr/share/doc | sort | uniq -c | tail";
@@ -144,9 +153,18 @@ fn a_parallel_build() {
         let declared = units.iter().map(|unit| format!("void {unit}(void);\n"));
         let called = units.iter().map(|unit| format!("{unit}();"));
         let (declared, called): (String, String) = (declared.collect(), called.collect());
-        write("main.c", &format!("{declared}int main(void) {{ {called} return 0; }}\n"));
-        let objects = units.iter().map(|unit| format!("{unit}.o ")).collect::<String>();
-        write("Makefile", &format!("program: main.o {objects}\n\tcc -o $@ $^\n%.o: %.c\n\tcc -c $<\n"));
+        write(
+            "main.c",
+            &format!("{declared}int main(void) {{ {called} return 0; }}\n"),
+        );
+        let objects = units
+            .iter()
+            .map(|unit| format!("{unit}.o "))
+            .collect::<String>();
+        write(
+            "Makefile",
+            &format!("program: main.o {objects}\n\tcc -o $@ $^\n%.o: %.c\n\tcc -c $<\n"),
+        );
     });
 }
 
@@ -170,7 +188,10 @@ fn a_program_with_i386_calls() {
     let program = program.to_str().expect("UTF-8");
     let counted = calls(MODES[0], &[program], room.path());
     if !counted.contains_key("i386:getpid") {
-        skip(Missing::Host, &format!("{what}: the kernel has no i386 entry (CONFIG_IA32_EMULATION)"));
+        skip(
+            Missing::Host,
+            &format!("{what}: the kernel has no i386 entry (CONFIG_IA32_EMULATION)"),
+        );
         return;
     }
     assert_eq!(counted["i386:getpid"], 1000);

@@ -92,7 +92,11 @@ fn every_counted_stop_is_a_line() {
             continue;
         }
         for (name, kinds) in COUNTED {
-            assert_eq!(count(kinds).to_string(), column(name), "{mode}, {index}: {name}");
+            assert_eq!(
+                count(kinds).to_string(),
+                column(name),
+                "{mode}, {index}: {name}"
+            );
         }
         let ends = of_run.iter().filter(|line| line["stop"] == "exited");
         assert_eq!(ends.count(), 3, "{mode}, {index}");

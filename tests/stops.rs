@@ -185,7 +185,10 @@ fn check(case: &Case, mode: &str, row: &Value) {
     }
     match mechanism {
         Mechanism::Nothing | Mechanism::FilterAlone => {
-            assert!(row["traced_events"].is_null(), "{name}: nobody is told of calls");
+            assert!(
+                row["traced_events"].is_null(),
+                "{name}: nobody is told of calls"
+            );
         }
         // By its own set, which `verified` is about.
         Mechanism::Peer => assert!(row["traced_events"].is_u64(), "{name}"),
@@ -195,7 +198,10 @@ fn check(case: &Case, mode: &str, row: &Value) {
         // No signal comes during a call here but to a parent of processes that end.
         let taken_over = row["interceptions"].as_u64().expect("a count");
         let most = case.traced + case.signals;
-        assert!((case.traced..=most).contains(&taken_over), "{name}: {taken_over}");
+        assert!(
+            (case.traced..=most).contains(&taken_over),
+            "{name}: {taken_over}"
+        );
     }
 }
 
@@ -229,7 +235,9 @@ fn strace_counts_the_same_calls() {
     if !installed("strace", "comparison with strace's counts") {
         return;
     }
-    let told = |mechanism: Mechanism| modes::has_stops(mechanism) || mechanism == Mechanism::UserNotification;
+    let told = |mechanism: Mechanism| {
+        modes::has_stops(mechanism) || mechanism == Mechanism::UserNotification
+    };
     let modes = modes::available(told, "comparison with strace's counts");
     let words = modes.join(",");
     let commands: [&[&str]; 4] = [

@@ -20,7 +20,9 @@ pub(crate) fn missing(mode: &str) -> Option<(Missing, String)> {
         serde_json::from_slice(&list.stdout).expect("JSON on standard output")
     });
     let mut modes = LIST.as_array().expect("a list").iter();
-    let found = modes.find(|known| known["name"] == mode).expect("a mode of the registry");
+    let found = modes
+        .find(|known| known["name"] == mode)
+        .expect("a mode of the registry");
     let why = found["unavailable_reason"].as_str()?.to_owned();
     let missing = if why.contains("root") {
         Missing::Root
@@ -34,12 +36,18 @@ pub(crate) fn missing(mode: &str) -> Option<(Missing, String)> {
 
 /// How a mode of the registry takes a tracee over.
 pub(crate) fn mechanism(mode: &str) -> Mechanism {
-    harness_mode::find(mode).expect("a mode of the registry").about().mechanism
+    harness_mode::find(mode)
+        .expect("a mode of the registry")
+        .about()
+        .mechanism
 }
 
 /// Whether a mechanism stops tracees by ptrace(2).
 pub(crate) fn has_stops(mechanism: Mechanism) -> bool {
-    matches!(mechanism, Mechanism::PtraceEveryCall | Mechanism::PtraceFiltered)
+    matches!(
+        mechanism,
+        Mechanism::PtraceEveryCall | Mechanism::PtraceFiltered
+    )
 }
 
 /// The modes of the registry that `is` says of and that can run here, by name. Says of the others that

@@ -264,13 +264,7 @@ impl Subject {
         let before = before.iter().map(OsString::from);
         let words: Vec<_> = before.chain(words).collect();
         let words = self.kernel.executing(words);
-        supervise::run(
-            &words,
-            &room.work(),
-            room.path(),
-            left,
-            self.deadline(),
-        )
+        supervise::run(&words, &room.work(), room.path(), left, self.deadline())
     }
 
     fn run(&self, mode: &str, set: &str, programs: &Programs, left: Left) -> Result<Run, String> {
@@ -427,7 +421,9 @@ impl Subject {
     fn compare_warnings(&self, mode: &str, record: &Value) -> Result<(), String> {
         let kind = Kind::of(mode);
         let of_peer = |warning: &str| {
-            let remark = warning.strip_prefix(mode).and_then(|rest| rest.strip_prefix(": "));
+            let remark = warning
+                .strip_prefix(mode)
+                .and_then(|rest| rest.strip_prefix(": "));
             kind == Kind::Peer && remark.is_some()
         };
         let warnings = record["warnings"].as_array().ok_or("no warnings")?;
@@ -562,7 +558,9 @@ fn failed(run: &Run, part: &str) -> Result<(), String> {
         Ok(())
     } else {
         let end = run.ended.end();
-        Err(format!("it must fail and say {part:?}; the harness ended with {end:?}"))
+        Err(format!(
+            "it must fail and say {part:?}; the harness ended with {end:?}"
+        ))
     }
 }
 

@@ -136,7 +136,12 @@ pub(crate) const DIFFERENCES: &[Difference] = &[
     Difference {
         scenario: "set_user_id_as_nobody",
         what: "An ordinary user executes a set-user-ID program",
-        kinds: &[Kind::FilterAlone, Kind::EveryCall, Kind::Filtered, Kind::Notified],
+        kinds: &[
+            Kind::FilterAlone,
+            Kind::EveryCall,
+            Kind::Filtered,
+            Kind::Notified,
+        ],
         output: "executing\nrights of the caller\n",
         cause: ("cap_bprm_creds_from_file", "security/commoncap.c"),
         ..USUAL
@@ -195,7 +200,9 @@ pub(crate) const DIFFERENCES: &[Difference] = &[
         kinds: SUPERVISOR,
         output: "trace\ngeteuid(2): as asked\n",
         cause: ("seccomp_run_filters", "kernel/seccomp.c"),
-        strace: Strace::NotCompared("with `--seccomp-bpf` it answers for the program's filter, too, and lets the call go on"),
+        strace: Strace::NotCompared(
+            "with `--seccomp-bpf` it answers for the program's filter, too, and lets the call go on",
+        ),
         ..USUAL
     },
     Difference {

@@ -41,11 +41,16 @@ pub(crate) fn check(
     } else if lines.is_empty() {
         Vec::new()
     } else {
-        vec![format!("{} lines, and nobody is told of calls", lines.len())]
+        vec![format!(
+            "{} lines, and nobody is told of calls",
+            lines.len()
+        )]
     };
     let counted = &row["stops"]["total"];
     if !kind.has_stops() && !counted.is_null() && *counted != 0 {
-        errors.push(format!("the record counts {counted} stops, and there is no tracer"));
+        errors.push(format!(
+            "the record counts {counted} stops, and there is no tracer"
+        ));
     }
     errors.truncate(SHOWN);
     if errors.is_empty() {
@@ -97,17 +102,27 @@ fn notifications(lines: &[StopLine], set: &TraceSet, row: &Value) -> Vec<String>
         };
         let contained = number(stop).is_some_and(|(abi, number)| set.contains(abi, number));
         if *stop != alone || !contained {
-            errors.push(format!("line {}: no call of the set alone: {stop:?}", at + 1));
+            errors.push(format!(
+                "line {}: no call of the set alone: {stop:?}",
+                at + 1
+            ));
         }
     }
     let told = lines.len() as u64;
     if row["traced_events"] != told {
         let counted = &row["traced_events"];
-        errors.push(format!("the record counts {counted} traced events, the log {told}"));
+        errors.push(format!(
+            "the record counts {counted} traced events, the log {told}"
+        ));
     }
-    if row["interceptions"].as_u64().is_none_or(|counted| counted < told) {
+    if row["interceptions"]
+        .as_u64()
+        .is_none_or(|counted| counted < told)
+    {
         let counted = &row["interceptions"];
-        errors.push(format!("the record counts {counted} interceptions, the log {told}"));
+        errors.push(format!(
+            "the record counts {counted} interceptions, the log {told}"
+        ));
     }
     errors
 }

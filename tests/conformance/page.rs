@@ -181,17 +181,24 @@ fn of_the_harness() -> Result<String, String> {
 
 /// What peers do to a program.
 fn peers() -> String {
-    let mut table = "| peer | differs from untraced as modes with | how the program ended | findings |\n\
+    let mut table =
+        "| peer | differs from untraced as modes with | how the program ended | findings |\n\
                      |---|---|---|---|\n"
-        .to_owned();
+            .to_owned();
     for peer in PEERS {
-        let of_it = FINDINGS.iter().filter(|finding| finding.peers.contains(&peer.name));
+        let of_it = FINDINGS
+            .iter()
+            .filter(|finding| finding.peers.contains(&peer.name));
         let _ = writeln!(
             table,
             "| `{}` | {} | {} | {} |",
             peer.name,
             peer.like.map_or("nothing: as untraced", name_of),
-            if peer.passes_end_on { "passed on" } else { "not passed on" },
+            if peer.passes_end_on {
+                "passed on"
+            } else {
+                "not passed on"
+            },
             of_it.count()
         );
     }
@@ -205,7 +212,11 @@ fn findings() -> Result<String, String> {
         if !table::scenarios().any(|scenario| scenario.name == name) {
             return Err(format!("a finding in `{name}`, which is no scenario"));
         }
-        let peers: Vec<String> = finding.peers.iter().map(|peer| format!("`{peer}`")).collect();
+        let peers: Vec<String> = finding
+            .peers
+            .iter()
+            .map(|peer| format!("`{peer}`"))
+            .collect();
         let what = match finding.outcome {
             Outcome::Does(Output::Is(text), end) => {
                 let lines: Vec<String> = text.lines().map(|line| format!("`{line}`")).collect();
@@ -214,7 +225,12 @@ fn findings() -> Result<String, String> {
             Outcome::Does(Output::AsUntraced, end) => format!("as untraced ({end})"),
             Outcome::Fails(part) => format!("the run fails: {part}"),
         };
-        let _ = writeln!(table, "| `{name}` | {} | {what} | {} |", peers.join(", "), finding.why);
+        let _ = writeln!(
+            table,
+            "| `{name}` | {} | {what} | {} |",
+            peers.join(", "),
+            finding.why
+        );
     }
     Ok(table)
 }

@@ -84,10 +84,7 @@ pub(crate) const FINDINGS: &[Finding] = &[
     Finding {
         scenario: "own_filter_trace",
         peers: &["strace-seccomp"],
-        outcome: Outcome::Does(
-            Output::Is("trace\ngeteuid(2): as asked\n"),
-            End::Exited(0),
-        ),
+        outcome: Outcome::Does(Output::Is("trace\ngeteuid(2): as asked\n"), End::Exited(0)),
         why: "it takes any seccomp-stop for one of its own filter's, and has the kernel make the call",
     },
     Finding {
@@ -112,7 +109,9 @@ pub(crate) fn expected(peer: &str, scenario: &Scenario) -> Outcome {
     }
     let known = PEERS.iter().find(|known| known.name == peer);
     let like = known.and_then(|peer| peer.like);
-    let (output, end) = like.map_or((scenario.output, scenario.end), |kind| scenario.expected(kind));
+    let (output, end) = like.map_or((scenario.output, scenario.end), |kind| {
+        scenario.expected(kind)
+    });
     if known.is_some_and(|peer| !peer.passes_end_on) {
         return Outcome::Does(output, End::Exited(0));
     }

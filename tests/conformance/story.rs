@@ -102,7 +102,12 @@ impl Story {
     pub(crate) fn beginnings(&self) -> Self {
         let tasks = self.0.iter().map(|task| Task {
             name: task.name.clone(),
-            words: task.words.iter().filter(|word| begins(word)).cloned().collect(),
+            words: task
+                .words
+                .iter()
+                .filter(|word| begins(word))
+                .cloned()
+                .collect(),
         });
         Self(tasks.collect())
     }
@@ -158,7 +163,10 @@ impl Story {
         let mut calls: BTreeMap<&str, (usize, usize, usize)> = BTreeMap::new();
         for line in expected {
             let ordered = line.ordered.iter().map(|&word| (word, 1, 1));
-            let free = line.free.iter().map(|free| (free.word, free.least, free.most));
+            let free = line
+                .free
+                .iter()
+                .map(|free| (free.word, free.least, free.most));
             for (word, least, most) in ordered.chain(free).filter(|(word, ..)| begins(word)) {
                 let call = calls.entry(word).or_default();
                 call.0 += least;
@@ -455,7 +463,9 @@ pub(crate) fn self_test() -> Result<(), String> {
             return Err(format!("passes: {expected}"));
         }
     }
-    calls_are_counted(&story("a:execve( read( read( exit_group(|b:read( exit_group("))
+    calls_are_counted(&story(
+        "a:execve( read( read( exit_group(|b:read( exit_group(",
+    ))
 }
 
 /// That a story without stops is compared by the number of each call.

@@ -8,7 +8,12 @@ use crate::scenario::{End, Kind, Output, Scenario, Way};
 const USUAL: Scenario = Scenario::USUAL;
 
 /// Modes without stops of their own.
-const NOTHING_STOPS: &[Kind] = &[Kind::Untraced, Kind::FilterAlone, Kind::Notified, Kind::Peer];
+const NOTHING_STOPS: &[Kind] = &[
+    Kind::Untraced,
+    Kind::FilterAlone,
+    Kind::Notified,
+    Kind::Peer,
+];
 
 /// The program finds whom it kills by counting generations from its tracer or, where it has none, from
 /// its parent: a peer may be either. `faults` kills peers, too.
