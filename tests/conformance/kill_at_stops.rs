@@ -179,7 +179,7 @@ fn run(
     } else {
         End::Exited(0)
     };
-    if outcome.end != end {
+    if outcome.end != Some(end) {
         return error("the first process ended otherwise");
     }
     if wait::poll() != Err(harness_sys::Errno::ECHILD) {

@@ -121,7 +121,7 @@ pub(crate) fn main(words: &[String]) -> ExitCode {
                     scratch: None,
                 };
                 let outcome = mode.run(launch, &mut job).expect("a run");
-                assert_eq!(outcome.end, End::Exited(0));
+                assert_eq!(outcome.end, Some(End::Exited(0)));
                 outcome
                     .counts
                     .get(Counter::Stops)

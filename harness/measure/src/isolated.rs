@@ -105,7 +105,7 @@ fn take(spec: &Spec) -> Outcome {
             break;
         }
         execute(spec, mode, &set, &streams, &mut done)?;
-        if done.exit_code != Some(0) {
+        if !done.succeeded() {
             break;
         }
         if spec.pace == Pace::Alternating {

@@ -471,11 +471,13 @@ impl<'a> Runs<'a> {
             accepted,
             reference.as_ref(),
         )?;
-        reference.get_or_insert_with(|| Reference {
-            mode: arm.mode.clone(),
-            exit_code: done.exit_code,
-            signal: done.signal,
-        });
+        if !done.end_unknown {
+            reference.get_or_insert_with(|| Reference {
+                mode: arm.mode.clone(),
+                exit_code: done.exit_code,
+                signal: done.signal,
+            });
+        }
         Ok(())
     }
 

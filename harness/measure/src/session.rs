@@ -60,7 +60,7 @@ impl Session {
             .map(|target| Subject::new(target, &request, &own, startup.as_ref(), termination));
         let subjects: Vec<Subject> = subjects.collect::<Result<_, _>>()?;
         for (plan, choice) in modes.iter_mut().zip(&request.modes) {
-            plan.traces_set = traces_sets(&*choice.mode, &subjects);
+            (plan.traces_set, plan.traces_own_set) = traced(&*choice.mode, &subjects);
         }
         let mut rng = Rng::new(request.seed);
         let available: Vec<&str> = modes
@@ -181,15 +181,17 @@ pub(crate) fn plan_modes(choices: &[Choice]) -> Result<Vec<ModePlan>, Error> {
     choices.iter().map(plan).collect()
 }
 
-/// Whether what a mode traces is what each subject's trace set asks for.
-fn traces_sets(mode: &dyn Mode, subjects: &[Subject]) -> bool {
-    subjects
-        .iter()
-        .all(|subject| match mode.traced(&subject.set) {
-            Traced::Nothing => true,
-            Traced::Set(set) => set == subject.set,
-            Traced::OwnRule => false,
-        })
+/// Whether what a mode traces is what each subject's trace set asks for, or else other sets.
+fn traced(mode: &dyn Mode, subjects: &[Subject]) -> (bool, bool) {
+    let traced = |subject: &Subject| mode.traced(&subject.set);
+    let is_asked = |subject: &Subject| match traced(subject) {
+        Traced::Nothing => true,
+        Traced::Set(set) => set == subject.set,
+        Traced::OwnRule => false,
+    };
+    let asked = subjects.iter().all(is_asked);
+    let mut traced = subjects.iter().map(traced);
+    (asked, !asked && traced.all(|traced| traced != Traced::OwnRule))
 }
 
 /// What a plan says of a mode that was checked.
@@ -200,6 +202,7 @@ pub(crate) fn mode_plan(mode: &dyn Mode, checked: Result<Facts, Unavailable>) ->
         available: checked.is_ok(),
         unavailable_reason: checked.as_ref().err().map(ToString::to_string),
         traces_set: true,
+        traces_own_set: false,
         role: Some(about.role),
         colour: Some(about.colour),
         capabilities: Some(about.capabilities),

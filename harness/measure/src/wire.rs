@@ -113,6 +113,8 @@ pub(crate) struct Done {
     /// Of the last execution; one that ends otherwise than with 0 is the last.
     pub(crate) exit_code: Option<i32>,
     pub(crate) signal: Option<i32>,
+    /// Whether the mode is not told how the program ended.
+    pub(crate) end_unknown: bool,
     pub(crate) wall_ns: u64,
     pub(crate) loop_ns: Option<u64>,
     pub(crate) tracer: Account,
@@ -179,14 +181,21 @@ mod counts {
 }
 
 impl Done {
+    /// Whether the last execution ended with 0, as far as that is known.
+    pub(crate) fn succeeded(&self) -> bool {
+        self.exit_code == Some(0) || self.end_unknown
+    }
+
     /// Adds one execution, during which this process and its children used so much; what it says
     /// of its own loop is read elsewhere.
     pub(crate) fn add(&mut self, outcome: harness_mode::Outcome, own: Account, children: Account) {
         self.executions += 1;
         (self.exit_code, self.signal) = match outcome.end {
-            End::Exited(code) => (Some(code), None),
-            End::Killed(signal) => (None, Some(signal)),
+            Some(End::Exited(code)) => (Some(code), None),
+            Some(End::Killed(signal)) => (None, Some(signal)),
+            None => (None, None),
         };
+        self.end_unknown = outcome.end.is_none();
         self.wall_ns += u64::try_from(outcome.wall.as_nanos()).unwrap_or(u64::MAX);
         self.counts.add(&outcome.counts);
         for (name, count) in outcome.calls.into_iter().flatten() {
@@ -263,7 +272,7 @@ mod tests {
 
     fn outcome(tracer: TracerAccount) -> harness_mode::Outcome {
         harness_mode::Outcome {
-            end: End::Exited(0),
+            end: Some(End::Exited(0)),
             wall: Duration::from_nanos(5),
             counts: Counts::default().with(Counter::TracedEvents, 2),
             calls: Some([("connect".to_owned(), 2)].into()),

@@ -32,8 +32,8 @@ impl Job<'_> {
 /// What one run was seen to do.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Outcome {
-    /// How the program ended.
-    pub end: End,
+    /// How the program ended; `None` where the mode is not told.
+    pub end: Option<End>,
     /// Rule 3 of the contract.
     pub wall: Duration,
     /// What it counted.

@@ -155,7 +155,7 @@ impl Mode for Peer {
             ));
         }
         Ok(Outcome {
-            end: outcome.end,
+            end: (self.peer.end == PassesOn::Program).then_some(outcome.end),
             wall: outcome.wall,
             counts: Counts::default()
                 .with(Counter::TracedEvents, counted.total())

@@ -94,7 +94,7 @@ pub(crate) fn trace(
     let counts = &outcome.counts;
     let syscalls = (policy == Policy::EveryCall).then_some(counts.calls_seen);
     Ok(Outcome {
-        end: outcome.end,
+        end: Some(outcome.end),
         wall: outcome.wall,
         counts: counts_of_tracer(counts, syscalls).with(Counter::Tracees, counts.tracees),
         calls: Some(calls(&counts.calls)),

@@ -19,7 +19,7 @@ pub(crate) fn run(launch: &Launch<'_>, start: Start<'_>) -> Result<Outcome, Erro
     let wall = started.elapsed();
     let launch = child.report()?;
     Ok(Outcome {
-        end,
+        end: Some(end),
         wall,
         // Nobody traces, so nothing stops.
         counts: ptrace::stops(&Stops::default())

@@ -96,7 +96,7 @@ impl Mode for UserNotify {
             .map_err(|error| Error::new(error.to_string()).remedy(error.remedy()))?;
         let counts = outcome.counts;
         Ok(Outcome {
-            end: outcome.end,
+            end: Some(outcome.end),
             wall: outcome.wall,
             // Nobody is traced by ptrace(2), so nothing stops.
             counts: ptrace::stops(&Stops::default())

@@ -17,6 +17,11 @@ pub struct ModePlan {
     /// with a filter of the user's, they are compared with nothing.
     #[serde(default = "traces_set")]
     pub traces_set: bool,
+    /// Whether its traced events are the calls of another set, which it declares: what it traces
+    /// besides, or cannot count. They are compared with the statement of a workload, and with no other
+    /// mode.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub traces_own_set: bool,
     /// Its part in the comparison; [`role`](Self::role) knows it of older records too.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub role: Option<Role>,

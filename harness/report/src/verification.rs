@@ -106,6 +106,8 @@ pub(crate) fn verify(
                 }
             }
         }
+    } else if group.mode.traces_own_set {
+        of_own_set(group, workload)
     } else {
         let text = "every sample ended as it must; traced events are those of its own filter, not of the trace set";
         (None, text.to_string())
@@ -126,6 +128,20 @@ pub(crate) fn verify(
         text = format!("{text}; {}", events.1);
     }
     (Some(false), text)
+}
+
+/// What a mode counted whose set is not the one asked for; each sample was held to the statement.
+fn of_own_set(group: &Group, workload: &WorkloadPlan) -> (Option<bool>, String) {
+    let events = Events::of(group).map_or_else(String::new, |events| events.sentence() + ", ");
+    let set = format!(
+        "{events}of the set that it can count, which is not {}",
+        workload.trace
+    );
+    if workload.stated_calls.is_some() {
+        (Some(true), format!("{set}; every sample as stated"))
+    } else {
+        (None, format!("{set}; nothing to compare them with"))
+    }
 }
 
 /// The other modes that count, by name.
