@@ -223,7 +223,9 @@ fn findings() -> Result<String, String> {
                 format!("{} ({end})", lines.join("<br>"))
             }
             Outcome::Does(Output::AsUntraced, end) => format!("as untraced ({end})"),
-            Outcome::Fails(part) => format!("the run fails: {part}"),
+            Outcome::Shows(line) => format!("`{line}`"),
+            Outcome::MayFail(part) => format!("the run may fail (`… {part} …`)"),
+            Outcome::LeftOut => "left out: it would not end".to_owned(),
         };
         let _ = writeln!(
             table,
