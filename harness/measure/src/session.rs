@@ -191,7 +191,10 @@ fn traced(mode: &dyn Mode, subjects: &[Subject]) -> (bool, bool) {
     };
     let asked = subjects.iter().all(is_asked);
     let mut traced = subjects.iter().map(traced);
-    (asked, !asked && traced.all(|traced| traced != Traced::OwnRule))
+    (
+        asked,
+        !asked && traced.all(|traced| traced != Traced::OwnRule),
+    )
 }
 
 /// What a plan says of a mode that was checked.

@@ -108,6 +108,7 @@ pub(crate) struct FilterCost {
 /// What one sample did: totals over its executions.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub(crate) struct Done {
     pub(crate) executions: u32,
     /// Of the last execution; one that ends otherwise than with 0 is the last.
