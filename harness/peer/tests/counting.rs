@@ -306,6 +306,24 @@ fn a_table_that_perf_does_not_write_is_refused_with_its_line() {
     }
 }
 
+/// Made up after the sources of strace 7.1, with columns that it has beside those of 6.1 (`-U`).
+#[test]
+fn tables_of_other_versions_of_strace_are_read_by_their_titles() {
+    let text = "\
+% time  wall-total     seconds  usecs/call     calls    errors syscall
+------ ----------- ----------- ----------- --------- --------- -----------------
+ 75.00    0.000900    0.000300         300         1           sched_getaffinity
+ 25.00    0.000100    0.000100          50         2         2 access
+------ ----------- ----------- ----------- --------- --------- -----------------
+100.00    0.001000    0.000400         133         3         2 total
+";
+    let counted = count(&Format::StraceSummary, text).expect("a table");
+    assert_eq!(
+        counted.calls,
+        calls(&[("sched_getaffinity", 1), ("access", 2)])
+    );
+}
+
 /// Made up after the sources of other versions: before Linux 5.12 no column of errors; threads not told apart.
 #[test]
 fn tables_of_other_versions_of_perf_are_read_by_their_titles() {
