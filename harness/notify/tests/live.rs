@@ -384,3 +384,28 @@ fn a_kernel_without_killable_waits_is_supervised_too() {
         assert_eq!(counts(&outcome), of(&[("x86_64:getppid", 600)]));
     });
 }
+
+/// There a signal ends the wait of a call that was received. It is begun again, notified of again,
+/// and counts once.
+#[test]
+fn a_notification_that_a_signal_withdraws_does_not_count() {
+    let Some((_directory, program)) = tracee("signalled", &[]) else {
+        return;
+    };
+    in_own_process(|| {
+        forbid(SECCOMP, code::JSET_K, WAIT_KILLABLE_RECV, Errno::EINVAL);
+        for words in [&[word(&program)][..], &[word(&program), "no-restart"]] {
+            let outcome = run(words, "getppid", Options::default()).expect("it is supervised");
+            assert_eq!(outcome.end, End::Exited(0), "{words:?}");
+            let counts = outcome.counts;
+            assert!(counts.withdrawn > 5, "{counts:?}");
+            assert_eq!(
+                counts.notifications,
+                counts.traced_events + counts.withdrawn
+            );
+            // A signal in the moment of the answer makes one count twice, which is rare.
+            let twice = counts.traced_events - 20_000;
+            assert!(twice <= counts.withdrawn / 5, "{counts:?}");
+        }
+    });
+}
