@@ -68,7 +68,7 @@ fn calls(mode: &str, words: &[&str], directory: &Path) -> Calls {
             scratch: Some(&scratch),
         };
         let outcome = mode.run(launch, &mut job).expect("it is run");
-        assert_eq!(outcome.end, harness_mode::End::Exited(0));
+        assert_eq!(outcome.end, Some(harness_mode::End::Exited(0)));
         let calls = outcome.calls.expect("it counts calls by name");
         fs::write(&answer, serde_json::to_vec(&calls).expect("JSON")).expect("a file");
     });
