@@ -164,10 +164,8 @@ fn a_parallel_build() {
             "main.c",
             &format!("{declared}int main(void) {{ {called} return 0; }}\n"),
         );
-        let objects = units
-            .iter()
-            .map(|unit| format!("{unit}.o "))
-            .collect::<String>();
+        let objects = units.iter().map(|unit| format!("{unit}.o"));
+        let objects = objects.collect::<Vec<_>>().join(" ");
         write(
             "Makefile",
             &format!("program: main.o {objects}\n\tcc -o $@ $^\n%.o: %.c\n\tcc -c $<\n"),

@@ -17,7 +17,9 @@ pub(super) fn remedy(error: &Error) -> String {
         Error::ModeUnused(_) => "; add it to --modes, or leave --peer out".to_owned(),
         Error::NoFilter => "; name its file with --filter FILE".to_owned(),
         Error::SizeUnused { .. } => "; leave it out, or name one with --workload".to_owned(),
-        Error::TooFewProcessors(_) => "; use --pin same-cpu or --pin none".to_owned(),
+        Error::CannotSplit(_) | Error::TooFewProcessors(_) => {
+            "; use --pin same-cpu or --pin none".to_owned()
+        }
         Error::TraceSet { .. } => " (--trace)".to_owned(),
         Error::RateCommand { .. } => " (--rate-command)".to_owned(),
         Error::Hook { hook, .. } => format!(" (--{hook})"),

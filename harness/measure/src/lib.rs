@@ -133,6 +133,9 @@ pub enum Error {
     /// Pinning as asked for is impossible.
     #[error("pinning {0} needs two CPUs and only one is allowed here")]
     TooFewProcessors(&'static str),
+    /// A mode and its program cannot be pinned to two CPUs.
+    #[error("mode {0} starts the program itself, so the two cannot be pinned to different CPUs")]
+    CannotSplit(String),
     /// A hook failed.
     #[error("the {hook} hook ended with {end}: {command}")]
     Hook {
@@ -199,6 +202,7 @@ impl Error {
             | Self::ModeUnused(_)
             | Self::SizeUnused { .. }
             | Self::NoFilter
+            | Self::CannotSplit(_)
             | Self::TraceSet { .. } => Kind::Usage,
             Self::Interrupted(_) => Kind::Interrupted,
             Self::ForeignProc(_)

@@ -7,7 +7,7 @@ use crate::runs::Runs;
 use crate::startup::Startup;
 use crate::subject::{Subject, check_size};
 use crate::{Error, environment, order, processors, sampler};
-use harness_mode::{Facts, Mode, Role, Traced, Unavailable};
+use harness_mode::{Facts, Mechanism, Mode, Role, Traced, Unavailable};
 use harness_record::{
     Environment, FilterSummary, ModePlan, Pin, Plan, RecordDirectory, Relation, Sample, StopLog,
     counted,
@@ -47,6 +47,9 @@ impl Session {
     pub fn new(request: Request, termination: &Termination) -> Result<Self, Error> {
         sampler::prepare()?;
         let mut modes = plan_modes(&request.modes)?;
+        if request.pin == Some(Pin::Split) {
+            leave_out_wrappers(&request.modes, &mut modes)?;
+        }
         check_size(&request)?;
         let own = own_binary()?;
         let startup = if request.targets.iter().any(Subject::has_statement) {
@@ -179,6 +182,23 @@ pub(crate) fn plan_modes(choices: &[Choice]) -> Result<Vec<ModePlan>, Error> {
         checked => Ok(mode_plan(&*choice.mode, checked)),
     };
     choices.iter().map(plan).collect()
+}
+
+/// Leaves out the modes that cannot be pinned apart from the program; one asked for by name must not
+/// be among them.
+fn leave_out_wrappers(choices: &[Choice], modes: &mut [ModePlan]) -> Result<(), Error> {
+    for (choice, plan) in choices.iter().zip(modes) {
+        if choice.mode.about().mechanism != Mechanism::Peer || !plan.available {
+            continue;
+        }
+        let error = Error::CannotSplit(plan.name.clone());
+        if choice.required {
+            return Err(error);
+        }
+        plan.available = false;
+        plan.unavailable_reason = Some(error.to_string());
+    }
+    Ok(())
 }
 
 /// Whether what a mode traces is what each subject's trace set asks for, or else other sets.
