@@ -381,7 +381,7 @@ impl Subject {
     /// untraced run.
     fn compare_outcome(
         &self,
-        expected: (Output, End),
+        expected: (Output, Option<End>),
         programs: &Programs,
         run: &Run,
     ) -> Result<(), String> {
@@ -405,9 +405,9 @@ impl Subject {
             }
             Output::Is(_) | Output::AsUntraced => {}
         }
-        if done.end != Some(end) {
+        if done.end != end {
             return Err(format!(
-                "it must end with {end}, and ended with {:?}",
+                "it must end with {end:?}, and ended with {:?} (none: nobody is told)",
                 done.end
             ));
         }

@@ -220,9 +220,9 @@ fn findings() -> Result<String, String> {
         let what = match finding.outcome {
             Outcome::Does(Output::Is(text), end) => {
                 let lines: Vec<String> = text.lines().map(|line| format!("`{line}`")).collect();
-                format!("{} ({end})", lines.join("<br>"))
+                format!("{}{}", lines.join("<br>"), in_brackets(end))
             }
-            Outcome::Does(Output::AsUntraced, end) => format!("as untraced ({end})"),
+            Outcome::Does(Output::AsUntraced, end) => format!("as untraced{}", in_brackets(end)),
             Outcome::Shows(line) => format!("`{line}`"),
             Outcome::MayFail(part) => format!("the run may fail (`… {part} …`)"),
             Outcome::LeftOut => "left out: it would not end".to_owned(),
@@ -235,6 +235,10 @@ fn findings() -> Result<String, String> {
         );
     }
     Ok(table)
+}
+
+fn in_brackets(end: Option<End>) -> String {
+    end.map_or_else(String::new, |end| format!(" ({end})"))
 }
 
 fn heading(kinds: &[Kind], last: &str) -> String {

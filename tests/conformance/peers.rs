@@ -12,7 +12,7 @@ pub(crate) struct Peer {
     pub(crate) name: &'static str,
     /// The kind of the modes that change the same in a program; `None` where it changes nothing.
     pub(crate) like: Option<Kind>,
-    /// Whether it ends as the program did, and not with 0 however that was.
+    /// Whether it ends as the program did. If not, nobody is told how that ended.
     pub(crate) passes_end_on: bool,
 }
 
@@ -55,9 +55,9 @@ pub(crate) struct Finding {
 /// What a scenario comes to.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Outcome {
-    /// The program writes this and ends so.
-    Does(Output, End),
-    /// The program writes this line, which it does not untraced, and ends with 0.
+    /// The program writes this and ends so, where it is known.
+    Does(Output, Option<End>),
+    /// The program writes this line, which it does not untraced, and ends with 0, where that is known.
     Shows(&'static str),
     /// Timing or the host decide: what must be without a finding, or the run fails and the harness
     /// says this among other things.
@@ -68,7 +68,7 @@ pub(crate) enum Outcome {
 
 impl Outcome {
     pub(crate) fn of((output, end): (Output, End)) -> Self {
-        Self::Does(output, end)
+        Self::Does(output, Some(end))
     }
 }
 
@@ -84,14 +84,17 @@ pub(crate) const FINDINGS: &[Finding] = &[
         peers: &["strace-seccomp"],
         outcome: Outcome::Does(
             Output::Is("executing\nrights of the caller\n"),
-            End::Exited(0),
+            Some(End::Exited(0)),
         ),
         why: "it sets `no_new_privs` for root, too, which needs no such thing",
     },
     Finding {
         scenario: "own_filter_trace",
         peers: &["strace-seccomp"],
-        outcome: Outcome::Does(Output::Is("trace\ngeteuid(2): as asked\n"), End::Exited(0)),
+        outcome: Outcome::Does(
+            Output::Is("trace\ngeteuid(2): as asked\n"),
+            Some(End::Exited(0)),
+        ),
         why: "it takes any seccomp-stop for one of its own filter's, and has the kernel make the call",
     },
     Finding {
@@ -103,7 +106,7 @@ pub(crate) const FINDINGS: &[Finding] = &[
     Finding {
         scenario: "all_signals",
         peers: &["perf-trace"],
-        outcome: Outcome::Does(Output::Is("once: 61, unchanged: 61\n"), End::Exited(0)),
+        outcome: Outcome::Does(Output::Is("once: 61, unchanged: 61\n"), None),
         why: "it starts the program with SIGWINCH blocked (`pthread__block_sigwinch`, tools/perf/perf.c)",
     },
     Finding {
@@ -173,8 +176,6 @@ pub(crate) fn without_finding(peer: &str, scenario: &Scenario) -> Outcome {
     let (output, end) = like.map_or((scenario.output, scenario.end), |kind| {
         scenario.expected(kind)
     });
-    if known.is_some_and(|peer| !peer.passes_end_on) {
-        return Outcome::Does(output, End::Exited(0));
-    }
-    Outcome::Does(output, end)
+    let told = known.is_none_or(|peer| peer.passes_end_on);
+    Outcome::Does(output, told.then_some(end))
 }
