@@ -215,7 +215,9 @@ impl Peer {
         }
         let bytes = output.length()?;
         let none = self.output.empty_is_none && bytes == Some(0);
-        if bytes.unwrap_or(0) == 0 && (killed || !none) {
+        // Where an empty output says that nothing was counted, who was killed is not told: the peer ends
+        // as the program did, and that is held to how it ends untraced.
+        if bytes.unwrap_or(0) == 0 && !none {
             let stderr = last_line_of_stderr(&launch);
             return Err(match ran.end {
                 End::Killed(_) => PeerError::Killed { peer: peer(), end },
