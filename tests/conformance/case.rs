@@ -189,12 +189,12 @@ impl Subject {
             "--output",
             "../r",
         ];
-        // A peer tells nobody of what it does.
-        let log: &[&str] = match Kind::of(mode) {
-            Kind::Peer => &[],
+        // A peer tells nobody of what it does, and what it loses is not what is asked here.
+        let more: &[&str] = match Kind::of(mode) {
+            Kind::Peer => &["--allow-loss"],
             _ => &["--log-stops", "../log"],
         };
-        let words = words.iter().chain(log).chain(&["--"]);
+        let words = words.iter().chain(more).chain(&["--"]);
         words.map(OsString::from).collect()
     }
 
