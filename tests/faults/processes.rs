@@ -29,7 +29,8 @@ pub(crate) enum Part {
     Root,
     /// Any other process of it.
     Descendant,
-    /// A child of the harness's own that has not become its program.
+    /// A child of the harness's own, or of a peer, that has not become its program; or whatever a
+    /// peer is tried on before a run.
     Nascent,
 }
 
@@ -88,7 +89,10 @@ impl Mark {
                 && process.is_shell()
             {
                 Part::Root
-            } else if process.arguments.starts_with(env!("CARGO_BIN_EXE_harness")) {
+            } else if process.arguments.starts_with(env!("CARGO_BIN_EXE_harness"))
+                || process.is_first() && !process.is_shell()
+                || process.is_of_trial()
+            {
                 Part::Nascent
             } else {
                 Part::Descendant
@@ -116,6 +120,11 @@ impl Process {
     /// Whether it is `sh -c SCRIPT first`, by itself or behind the words of a peer.
     fn is_first(&self) -> bool {
         self.arguments.contains("first\0")
+    }
+
+    /// Whether it is a peer that is tried or asked for its version, or true(1), by its path, under it.
+    fn is_of_trial(&self) -> bool {
+        self.arguments.ends_with("/true\0") || self.arguments.contains("\0--version\0")
     }
 
     fn is_shell(&self) -> bool {
