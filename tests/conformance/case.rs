@@ -190,11 +190,11 @@ impl Subject {
             "../r",
         ];
         // A peer tells nobody of what it does, and what it loses is not what is asked here.
-        let more: &[&str] = match Kind::of(mode) {
+        let further: &[&str] = match Kind::of(mode) {
             Kind::Peer => &["--allow-loss"],
             _ => &["--log-stops", "../log"],
         };
-        let words = words.iter().chain(more).chain(&["--"]);
+        let words = words.iter().chain(further).chain(&["--"]);
         words.map(OsString::from).collect()
     }
 
