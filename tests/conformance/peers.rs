@@ -72,11 +72,6 @@ impl Outcome {
     }
 }
 
-const STRACE: &[&str] = &["strace", "strace-seccomp", "strace-c"];
-
-const NAMELESS: &str = "of a thread that is killed while strace looks at it, strace writes a line without the call's name, which \
-                        cannot be counted";
-
 /// Every finding, in the order of the page.
 pub(crate) const FINDINGS: &[Finding] = &[
     Finding {
@@ -126,30 +121,6 @@ pub(crate) const FINDINGS: &[Finding] = &[
         peers: &["perf-trace"],
         outcome: Outcome::MayFail("cannot run here"),
         why: "an ordinary user may not read tracefs, unless root allows it",
-    },
-    Finding {
-        scenario: "killed_anywhere",
-        peers: STRACE,
-        outcome: Outcome::MayFail("???("),
-        why: NAMELESS,
-    },
-    Finding {
-        scenario: "killed_at_birth",
-        peers: STRACE,
-        outcome: Outcome::MayFail("???("),
-        why: NAMELESS,
-    },
-    Finding {
-        scenario: "two_execs",
-        peers: STRACE,
-        outcome: Outcome::MayFail("???("),
-        why: NAMELESS,
-    },
-    Finding {
-        scenario: "exec_beside_busy_leader",
-        peers: STRACE,
-        outcome: Outcome::MayFail("???("),
-        why: NAMELESS,
     },
 ];
 

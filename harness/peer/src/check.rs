@@ -3,14 +3,14 @@
 use crate::run::last_line;
 use crate::{Peer, Privileges, Selects};
 use harness_sys::launcher::resolve;
-use harness_sys::{Tid, process};
+use harness_sys::{Errno, Tid, process, wait};
 use harness_syscalls::{Table, TraceSet};
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{BufReader, Read, Seek};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 /// After which a trial has failed.
@@ -161,6 +161,21 @@ struct Done {
     text: String,
 }
 
+/// Waits for what a peer did not wait for, which comes to this process where it is a subreaper.
+fn reap_orphans(peer: &Child, deadline: Instant) {
+    let Ok(group) = i32::try_from(peer.id()).map(Tid) else {
+        return;
+    };
+    while Instant::now() < deadline {
+        match wait::poll_group(group) {
+            Ok(Some(_)) | Err(Errno::EINTR) => {}
+            Ok(None) => std::thread::sleep(Duration::from_millis(2)),
+            Err(_) => return,
+        }
+    }
+    let _ = process::kill_group(group);
+}
+
 /// Runs a command, and kills it at the limit.
 fn bounded(words: &[impl AsRef<OsStr>]) -> Result<Done, String> {
     let io = |error| format!("could not be run: {error}");
@@ -188,6 +203,7 @@ fn bounded(words: &[impl AsRef<OsStr>]) -> Result<Done, String> {
             }
         }
     };
+    reap_orphans(&child, deadline);
     let mut bytes = Vec::new();
     text.rewind()
         .and_then(|()| text.read_to_end(&mut bytes))

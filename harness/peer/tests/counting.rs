@@ -174,6 +174,7 @@ strace: Process 8 attached
 7     +++ superseded by execve in pid 8 +++
 7     <... execve resumed>)             = 0
 7     ????( <unfinished ...>)           = ?
+7     ???( <detached ...>
 7     +++ killed by SIGKILL +++
 ";
     let counted = count(&Format::Strace, text).expect("strace's text");
@@ -185,7 +186,7 @@ strace: Process 8 attached
         ("500", 1),
     ];
     assert_eq!(counted.calls, calls(&expected));
-    assert_eq!((counted.unreadable, counted.total()), (1, 7));
+    assert_eq!((counted.unreadable, counted.total()), (2, 8));
     assert_eq!((counted.killed, counted.unsure_abi), (Some(true), 0));
 }
 
@@ -266,6 +267,9 @@ fn a_table_that_strace_does_not_write_is_refused_with_its_line() {
     let whole = format!("{TABLE}{TOTAL}");
     let whole = count(&Format::StraceSummary, &whole).expect("a table");
     assert_eq!(whole.calls, calls(&[("read", 2)]));
+    let nameless = format!("7     ???( <detached ...>\n{TABLE}{TOTAL}");
+    let nameless = count(&Format::StraceSummary, &nameless).expect("a table");
+    assert_eq!((nameless.unreadable, nameless.total()), (1, 3));
     let other_mode = format!("System call usage summary for 16 bit mode:\n{TABLE}");
     let other_total = format!("{TABLE}{}", TOTAL.replace("  2 ", "  3 "));
     let no_number = TABLE.replace("     2 ", "   two ");

@@ -79,6 +79,18 @@ fn look_for_ended(how: i32) -> Result<Option<Tid>, Errno> {
     }
 }
 
+/// Takes the status of a child in a process group that has one to report, without waiting.
+///
+/// # Errors
+/// `ECHILD` where no child is in that group.
+pub fn poll_group(group: Tid) -> Result<Option<Tid>, Errno> {
+    let mut status = 0;
+    let options = libc::__WALL | libc::WNOHANG;
+    // SAFETY: `status` is a live, writable int; a null rusage is allowed.
+    let tid = unsafe { libc::wait4(-group.0, &raw mut status, options, std::ptr::null_mut()) };
+    Errno::result(tid).map(|tid| (tid != 0).then_some(Tid(tid)))
+}
+
 /// Whether `tid` is a child or tracee that has not been waited for. Nobody else
 /// can get its number until it is, so only then is the number sure to be its.
 #[must_use]

@@ -19,6 +19,12 @@ pub(super) fn qualified(abi: Abi, name: &str) -> String {
     }
 }
 
+/// Whether strace writes this in place of a name, as it could not read the number: the thread was
+/// killed while it looked (`???` and `????` in strace 6.1).
+pub(super) fn is_unreadable(name: &str) -> bool {
+    name.len() >= 3 && name.bytes().all(|byte| byte == b'?')
+}
+
 fn known(abi: Abi, name: &str) -> (Abi, String) {
     let digits = name.strip_prefix(NUMBER).unwrap_or(name);
     let number = match digits.strip_prefix("0x") {

@@ -5,8 +5,8 @@
 //! - `NAME(…) = RESULT` is a call. One that had not returned when another thread was reported ends
 //!   with `<unfinished ...>`, and its result comes on a line `<... NAME resumed>…`, so the first
 //!   of the two counts. strace writes when a call is entered, so calls that never return, or in which their thread
-//!   is killed, are there too (`= ?`). `syscall_0x1f4(…)` is one without a name, `????(` one whose number could
-//!   not be read.
+//!   is killed, are there too (`= ?`). `syscall_0x1f4(…)` is one without a name, `???(` or `????(` one whose
+//!   number could not be read, as its thread was killed.
 //! - Of the calls outside of the trace set none is written. execve(2) stops in any case, and is
 //!   written only where it is in the set. Numbers without a name are the exception: they are written under
 //!   every set, with `--seccomp-bpf` those beyond the end of strace's table.
@@ -103,7 +103,7 @@ impl State {
         if self.unsure.contains(&pid) {
             self.counted.unsure_abi += 1;
         }
-        if name == "????" {
+        if names::is_unreadable(name) {
             self.counted.unreadable += 1;
             return Some(());
         }

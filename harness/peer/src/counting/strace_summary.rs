@@ -15,7 +15,8 @@
 //!
 //! strace counts here when a call returns, as tried with strace 6.1: exit_group(2) and calls whose thread is killed in
 //! them are missing, and so are numbers without a name (`count_syscall`, count.c). Where it counted no call it
-//! writes nothing at all. An i386 number without a name, below the 546 of its table, makes it die of SIGSEGV when it
+//! writes nothing at all. A call whose number it could not read, as its thread was killed, is a line
+//! `PID ???( <detached ...>` before the tables. An i386 number without a name, below the 546 of its table, makes it die of SIGSEGV when it
 //! writes the table.
 
 use super::text::Text;
@@ -36,6 +37,13 @@ struct Columns {
 pub(super) fn count(text: &mut Text<'_, impl BufRead>) -> Result<Counted, CountError> {
     let mut counted = Counted::default();
     while let Some(line) = text.next()? {
+        // Lines of calls that strace could not make anything of stand before the tables.
+        let call = line.split_once('(').map(|(head, _)| head);
+        let name = call.and_then(|head| head.rsplit(' ').next());
+        if name.is_some_and(names::is_unreadable) {
+            counted.unreadable += 1;
+            continue;
+        }
         let mut abi = Abi::NATIVE;
         if let Some(mode) = line.strip_prefix(SECTION) {
             abi = match mode {
