@@ -68,10 +68,13 @@ impl View {
     }
 }
 
+/// What [`stops_text`] says where all interceptions are stops.
+pub(crate) const STOPS: &str = "stops";
+
 /// What a tracee is taken over by: stops, where no mode of the table has another way.
-fn stops_text<'a>(mut rows: impl Iterator<Item = &'a ResultRow>) -> &'static str {
+pub(crate) fn stops_text<'a>(mut rows: impl Iterator<Item = &'a ResultRow>) -> &'static str {
     let all_stops = rows.all(|row| row.counts.interceptions() == row.counts.get(Counter::Stops));
-    if all_stops { "stops" } else { "interceptions" }
+    if all_stops { STOPS } else { "interceptions" }
 }
 
 fn cells(workload: &WorkloadPlan, row: &ResultRow, syscalls: Option<u64>) -> Vec<String> {

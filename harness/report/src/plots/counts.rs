@@ -5,7 +5,7 @@ use super::frame::{FIGURE, Frame, Key, Row};
 use super::palette::{INK, PAPER, light};
 use super::scale::Scale;
 use crate::units::count_text;
-use crate::view::mode_text;
+use crate::view::{STOPS, mode_text, stops_text};
 use harness_record::{Distribution, ResultRow};
 use plotters::style::RGBColor;
 use plotters::style::text_anchor::HPos;
@@ -49,8 +49,9 @@ pub(super) fn draw(subject: &Subject) -> Option<(String, String)> {
     let rows: Vec<_> = subject.rows().map(|row| (row, counts(row))).collect();
     let known = || rows.iter().flat_map(|(_, counts)| counts).flatten();
     known().next()?;
+    let what = stops_text(subject.rows());
     let title = format!(
-        "{}: stops and context switches under each mode",
+        "{}: {what} and context switches under each mode",
         subject.workload.name
     );
     let [stops, tracer, tracees] = fills(INK);
@@ -59,10 +60,15 @@ pub(super) fn draw(subject: &Subject) -> Option<(String, String)> {
         fill,
         edge: INK,
     };
-    let mut explanation =
-        "Medians of one run of the workload. A stop hands the tracee to the tracer; \
-                           a voluntary switch is one wait, for the other side or for anything else."
-            .to_string();
+    let handing = if what == STOPS {
+        "A stop hands the tracee to the tracer"
+    } else {
+        "An interception (a stop, a notification) hands the tracee to the tracer"
+    };
+    let mut explanation = format!(
+        "Medians of one run of the workload. {handing}; a voluntary switch is one wait, for the \
+         other side or for anything else."
+    );
     // A record of few runs, or of before there were any, has none.
     if known().any(|count| count.interval.is_some()) {
         explanation +=
@@ -90,7 +96,7 @@ pub(super) fn draw(subject: &Subject) -> Option<(String, String)> {
             .collect(),
         row_height: 3 * BAR_HEIGHT + 12,
         legend: vec![
-            key("stops", stops),
+            key(what, stops),
             key("voluntary switches, tracer", tracer),
             key("voluntary switches, tracees", tracees),
         ],
