@@ -74,9 +74,13 @@ impl Mode for UserNotify {
             reason: error.to_string(),
             remedy: error.remedy().to_owned(),
         })?;
-        let killable = if found.wait_killable { "yes" } else { "no" };
-        let name = "calls wait on through signals (Linux 5.19)".to_owned();
-        Ok(Facts::from([(name, killable.to_owned())]))
+        // SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV, Linux 5.19.
+        let signals = if found.wait_killable {
+            "do not end the wait of a call that was received"
+        } else {
+            "end the wait of a call, which is then notified again"
+        };
+        Ok(Facts::from([("signals".to_owned(), signals.to_owned())]))
     }
 
     fn traced(&self, asked: &TraceSet) -> Traced {

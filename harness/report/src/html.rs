@@ -9,7 +9,7 @@ use crate::caption::{command_text, harness_text, kernel_text, machine_text, stat
 use crate::modes;
 use crate::plots::Plot;
 use crate::units::level_text;
-use crate::view::View;
+use crate::view::{View, unbroken};
 use harness_record::{Environment, Plan, Record, WorkloadPlan, counted, steers};
 
 const STYLE: &str = "\
@@ -70,7 +70,7 @@ fn push_view(out: &mut String, view: &View, plots: &[Plot]) {
     }
     out.push_str("<table>\n<thead><tr>");
     for heading in &view.header {
-        out.push_str(&format!("<th>{}</th>", escaped(heading)));
+        out.push_str(&format!("<th>{}</th>", escaped(&unbroken(heading))));
     }
     out.push_str("</tr></thead>\n<tbody>\n");
     for row in &view.rows {

@@ -1,5 +1,6 @@
 //! What tables have in common, on a terminal and in Markdown.
 
+use crate::view::unbroken;
 use comfy_table::{CellAlignment, ContentArrangement, LineStyle, Table, TableStyle};
 use harness_record::steers;
 
@@ -67,7 +68,8 @@ pub(crate) fn push_wrapped(out: &mut String, prefix: &str, text: &str) {
 
 /// A table of GitHub-flavoured Markdown.
 pub(crate) fn push_markdown_table(out: &mut String, header: &[String], rows: &[Vec<String>]) {
-    push_markdown_row(out, header);
+    let headings: Vec<String> = header.iter().map(|heading| unbroken(heading)).collect();
+    push_markdown_row(out, &headings);
     out.push_str("|:--|");
     out.push_str(&"--:|".repeat(header.len().saturating_sub(1)));
     out.push('\n');

@@ -68,6 +68,11 @@ impl View {
     }
 }
 
+/// A heading where columns are as wide as they need: a word that a hyphen parts is one again.
+pub(crate) fn unbroken(heading: &str) -> String {
+    heading.replace("-\n", "")
+}
+
 /// What [`stops_text`] says where all interceptions are stops.
 pub(crate) const STOPS: &str = "stops";
 
