@@ -252,9 +252,9 @@ pub enum Rate {
     VoluntarySwitches,
     /// [`Window::involuntary_switches`].
     InvoluntarySwitches,
-    /// [`TracerWindow::syscalls`].
+    /// [`Counter::Syscalls`](crate::Counter).
     Syscalls,
-    /// [`TracerWindow::traced_events`].
+    /// [`Counter::TracedEvents`](crate::Counter).
     TracedEvents,
     /// [`Counter::Stops`](crate::Counter) of [`TracerWindow::counts`].
     Stops,
