@@ -117,6 +117,12 @@ pub(crate) const FINDINGS: &[Finding] = &[
         why: "it ends with the first process, and does not see what its descendants do then",
     },
     Finding {
+        scenario: "untraced_clone_left_alone",
+        peers: &["strace", "strace-seccomp", "strace-c"],
+        outcome: Outcome::MayFail("of the program's processes behind"),
+        why: "it does not see a child made with `CLONE_UNTRACED`, and may end before it",
+    },
+    Finding {
         scenario: "set_user_id_as_nobody",
         peers: &["perf-trace"],
         outcome: Outcome::MayFail("cannot run here"),

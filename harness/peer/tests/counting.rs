@@ -267,9 +267,11 @@ fn a_table_that_strace_does_not_write_is_refused_with_its_line() {
     let whole = format!("{TABLE}{TOTAL}");
     let whole = count(&Format::StraceSummary, &whole).expect("a table");
     assert_eq!(whole.calls, calls(&[("read", 2)]));
-    let nameless = format!("7     ???( <detached ...>\n{TABLE}{TOTAL}");
-    let nameless = count(&Format::StraceSummary, &nameless).expect("a table");
-    assert_eq!((nameless.unreadable, nameless.total()), (1, 3));
+    for before in ["7     ???( <detached ...>\n", "7     ???("] {
+        let nameless = format!("{before}{TABLE}{TOTAL}");
+        let nameless = count(&Format::StraceSummary, &nameless).expect("a table");
+        assert_eq!((nameless.unreadable, nameless.total()), (1, 3), "{before}");
+    }
     let other_mode = format!("System call usage summary for 16 bit mode:\n{TABLE}");
     let other_total = format!("{TABLE}{}", TOTAL.replace("  2 ", "  3 "));
     let no_number = TABLE.replace("     2 ", "   two ");

@@ -26,6 +26,7 @@ use std::io::BufRead;
 use std::ops::Range;
 
 const SECTION: &str = "System call usage summary for ";
+const HEADER: &str = "% time";
 const BROKEN_TABLE: &str = "the table's total is missing";
 
 /// Where the columns are that matter.
@@ -37,11 +38,16 @@ struct Columns {
 pub(super) fn count(text: &mut Text<'_, impl BufRead>) -> Result<Counted, CountError> {
     let mut counted = Counted::default();
     while let Some(line) = text.next()? {
-        // Lines of calls that strace could not make anything of stand before the tables.
+        // Calls that strace could not make anything of stand before the tables, the last of them
+        // perhaps without the end of its line.
         let call = line.split_once('(').map(|(head, _)| head);
         let name = call.and_then(|head| head.rsplit(' ').next());
         if name.is_some_and(names::is_unreadable) {
             counted.unreadable += 1;
+            if let Some(at) = line.find(HEADER) {
+                let header = line[at..].to_owned();
+                table(text, &header, Abi::NATIVE, &mut counted)?;
+            }
             continue;
         }
         let mut abi = Abi::NATIVE;
@@ -55,7 +61,8 @@ pub(super) fn count(text: &mut Text<'_, impl BufRead>) -> Result<Counted, CountE
                 return Err(text.breaks_off("the ABI's table is missing"));
             }
         }
-        table(text, abi, &mut counted)?;
+        let header = text.line().to_owned();
+        table(text, &header, abi, &mut counted)?;
     }
     Ok(counted)
 }
@@ -63,16 +70,16 @@ pub(super) fn count(text: &mut Text<'_, impl BufRead>) -> Result<Counted, CountE
 /// Reads a table whose header was read last.
 fn table(
     text: &mut Text<'_, impl BufRead>,
+    header: &str,
     abi: Abi,
     counted: &mut Counted,
 ) -> Result<(), CountError> {
-    let header = text.line().to_owned();
-    if !header.starts_with("% time") {
+    if !header.starts_with(HEADER) {
         return Err(text.unknown("the header of a table of strace -c"));
     }
     let columns = match text.next()? {
         None => return Err(text.breaks_off(BROKEN_TABLE)),
-        Some(line) => columns(&header, line),
+        Some(line) => columns(header, line),
     };
     let Some(columns) = columns else {
         return Err(text.unknown("dashes under the columns `calls` and `syscall`"));
