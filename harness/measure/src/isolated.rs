@@ -85,7 +85,7 @@ fn take(spec: &Spec) -> Outcome {
     let mode = &*mode;
     let set = TraceSet::parse(&spec.trace, Table::current()).map_err(|error| error.to_string())?;
     // What a mode probes it probes here, before the accounts below begin.
-    mode.check().map_err(|error| error.to_string())?;
+    mode.prepare().map_err(|error| error.to_string())?;
     if let Some(cpu) = spec.processors.tracer {
         affinity::pin_to(cpu).map_err(|errno| format!("cannot run on processor {cpu}: {errno}"))?;
     }

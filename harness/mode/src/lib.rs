@@ -62,6 +62,15 @@ pub trait Mode: Send + Sync {
     /// [`Unavailable`]: the reason and the remedy.
     fn check(&self) -> Result<Facts, Unavailable>;
 
+    /// Finds out in the process of a run what the run needs to know, before anything is measured; that
+    /// the mode can run here has been checked in another process.
+    ///
+    /// # Errors
+    /// [`Unavailable`].
+    fn prepare(&self) -> Result<(), Unavailable> {
+        self.check().map(drop)
+    }
+
     /// What its traced events are, where `asked` is to be traced.
     fn traced(&self, asked: &TraceSet) -> Traced;
 

@@ -96,6 +96,11 @@ impl Mode for Peer {
         .into())
     }
 
+    fn prepare(&self) -> Result<(), Unavailable> {
+        // A run needs to know nothing, and each trial starts the peer once more.
+        Ok(())
+    }
+
     fn traced(&self, asked: &TraceSet) -> Traced {
         if self.peer.selects() == Selects::OwnRule {
             return Traced::OwnRule;
