@@ -17,6 +17,7 @@ use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::os::fd::AsFd;
 use std::path::Path;
+use std::process::{Command, Stdio};
 
 /// The first is the reference.
 const MODES: [&str; 3] = ["ptrace", "user-notify", "strace-c"];
@@ -173,6 +174,26 @@ fn a_parallel_build() {
     });
 }
 
+/// A build that others know: GNU hello, unpacked in the directory that HELLO names.
+#[test]
+#[ignore = "needs the source of GNU hello: HELLO=/path/to/hello-2.10 cargo test --test counts_agree -- --ignored"]
+fn gnu_hello() {
+    let what = "calls of a parallel build of GNU hello";
+    let source = std::env::var_os("HELLO").expect("HELLO names the unpacked source");
+    if !can_run(what) || !harness_testing::installed("make", what) {
+        return;
+    }
+    agree(what, &["make", "-s", "-j2"], BUILD, |directory| {
+        let copy = Path::new(&source).join(".");
+        let run = |command: &mut Command| {
+            let status = command.stdout(Stdio::null()).status().expect("it starts");
+            assert!(status.success(), "{command:?}");
+        };
+        run(Command::new("cp").arg("-a").arg(&copy).arg(directory));
+        run(Command::new("./configure").arg("-q").current_dir(directory));
+    });
+}
+
 const BUILD: &[Varies] = &[
     (
         "pselect6",
@@ -192,9 +213,14 @@ const BUILD: &[Varies] = &[
         "dup2",
         "make(1) gives a job a standard input of its own where the other job has the real one",
     ),
+    ("close", "the same: it closes that input again"),
     (
         "prlimit64",
         "the same: posix_spawn(3) asks for RLIMIT_NOFILE for each dup2(2)",
+    ),
+    (
+        "brk",
+        "it differs from run to run under one mode, too: the heap begins at a random address, and grows by what was read at once",
     ),
     (
         "getrandom",
