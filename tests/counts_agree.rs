@@ -183,7 +183,8 @@ fn gnu_hello() {
     if !can_run(what) || !harness_testing::installed("make", what) {
         return;
     }
-    agree(what, &["make", "-s", "-j2"], BUILD, |directory| {
+    let varies = [BUILD, HEAP].concat();
+    agree(what, &["make", "-s", "-j2"], &varies, |directory| {
         let copy = Path::new(&source).join(".");
         let run = |command: &mut Command| {
             let status = command.stdout(Stdio::null()).status().expect("it starts");
@@ -193,6 +194,16 @@ fn gnu_hello() {
         run(Command::new("./configure").arg("-q").current_dir(directory));
     });
 }
+
+/// They differ from run to run under one mode, too.
+const HEAP: &[Varies] = &[
+    (
+        "brk",
+        "the compiler's heap begins at a random address, which decides how often it grows",
+    ),
+    ("mmap", "the same: what the heap has no room for is mapped"),
+    ("munmap", "the same"),
+];
 
 const BUILD: &[Varies] = &[
     (
@@ -217,10 +228,6 @@ const BUILD: &[Varies] = &[
     (
         "prlimit64",
         "the same: posix_spawn(3) asks for RLIMIT_NOFILE for each dup2(2)",
-    ),
-    (
-        "brk",
-        "it differs from run to run under one mode, too: the heap begins at a random address, and grows by what was read at once",
     ),
     (
         "getrandom",
