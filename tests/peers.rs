@@ -4,6 +4,8 @@
 mod common;
 
 use common::{FAIL, Harness, USAGE, one_clear_line, row};
+use serde_json::Value;
+use std::process::Command;
 
 /// A peer that is a script: it runs the program and says what it counted.
 fn description(name: &str, counted: &str) -> String {
@@ -92,6 +94,54 @@ fn what_a_peer_counts_or_loses_is_held_against_it() {
         "{}",
         common::text(&accepted.stderr)
     );
+}
+
+/// A peer of a group that fails in its runs, though its trial went well, leaves the others their rows; one
+/// that is named ends the measurement.
+#[test]
+fn a_peer_of_a_group_that_fails_is_left_out() {
+    if !harness_testing::installed("strace", "a peer that fails") {
+        return;
+    }
+    let harness = Harness::new();
+    let script = "#!/bin/sh\nPATH=/usr/local/bin:/usr/bin:/bin\ncase \" $* \" in\n*--version*|*/true\\ *) exec strace \"$@\";;\nesac\nexit 3\n";
+    harness.write("script", script.as_bytes());
+    // By another process: what this one has open to write while another thread forks cannot be executed.
+    let mut install = Command::new("install");
+    install.args(["-D", "-m", "755", "script", "bin/strace"]);
+    let installed = install.current_dir(harness.directory()).status();
+    assert!(installed.expect("install(1)").success());
+    let run = |modes: &str| {
+        let places = ["--modes", modes, "--output", modes, "--format", "json"];
+        let mut command = harness.command(&[&RUN[..], &LOOP, &places].concat());
+        let path = harness.directory().join("bin");
+        let path = format!("{}:{}", path.display(), common::PATH);
+        command.env("PATH", path).output().expect("the harness")
+    };
+    let of_group = run("none,peers");
+    let stderr = common::text(&of_group.stderr);
+    assert_eq!(of_group.status.code(), Some(FAIL), "{stderr}");
+    assert!(
+        stderr.contains("getppid under strace is not verified: 1 of 1 sample failed"),
+        "{stderr}"
+    );
+    let record: Value = serde_json::from_slice(&of_group.stdout).expect("JSON");
+    assert_eq!(record["state"]["status"], "complete", "{stderr}");
+    let none = row(&record, "getppid", "none");
+    assert_eq!(
+        (&none["verified"], &none["failed_samples"]),
+        (&true.into(), &0.into())
+    );
+    let strace = row(&record, "getppid", "strace");
+    assert_eq!(
+        (&strace["verified"], &strace["failed_samples"]),
+        (&false.into(), &1.into())
+    );
+    let named = run("none,strace");
+    let stderr = common::text(&named.stderr);
+    assert_eq!(named.status.code(), Some(FAIL), "{stderr}");
+    let record: Value = serde_json::from_slice(&named.stdout).unwrap_or_default();
+    assert_ne!(record["state"]["status"], "complete", "{stderr}");
 }
 
 #[test]

@@ -238,6 +238,7 @@ fn finish(
     record.warnings = finished.warnings;
     let disturbances = harness_report::disturbances(record, &samples);
     record.warnings.extend(disturbances);
+    let ended_early = finished.error.is_some();
     let (state, exit) = match finished.error {
         None if record.results.iter().any(|row| row.verified == Some(false)) => {
             (State::Complete, Exit::Error)
@@ -260,11 +261,11 @@ fn finish(
             )
         }
     };
-    // A sample that failed has been complained of already.
+    // A sample that ended the measurement has been complained of already.
     for row in record
         .results
         .iter()
-        .filter(|row| row.verified == Some(false) && row.failed_samples == 0)
+        .filter(|row| row.verified == Some(false) && (row.failed_samples == 0 || !ended_early))
     {
         complain(&format!(
             "{} under {} is not verified: {}",

@@ -1,5 +1,8 @@
 //! Takes the samples of a plan, one after the other.
 
+mod given_up;
+mod observations;
+
 use crate::binaries::Binaries;
 use crate::event_log::SampleLog;
 use crate::order;
@@ -13,7 +16,7 @@ use crate::wire::{Done, FilterCost, Pace, Spec, Variables};
 use crate::{Error, hook, sampler};
 use harness_mode::{Mode, Role, Traced};
 use harness_record::{
-    Load, LoggedRun, MOST_OTHERS, Plan, Sample, SampleWriter, Side, Slot, StopLog, counted,
+    Load, LoggedRun, MOST_OTHERS, Plan, Sample, SampleWriter, Side, Slot, StopLog,
 };
 use harness_stats::random::Rng;
 use harness_sys::signals::Termination;
@@ -85,6 +88,8 @@ pub(crate) struct Known {
     pub(crate) filters: BTreeMap<Arm, FilterCost>,
     /// Arms of a harness that cannot alternate.
     cannot_alternate: BTreeSet<Arm>,
+    /// Arms that failed and are left out from there on, with the reason where no row has it yet.
+    given_up: BTreeMap<Arm, Option<String>>,
 }
 
 impl Known {
@@ -186,9 +191,17 @@ impl<'a> Runs<'a> {
         arms.sort_by_key(|arm| self.role(arm) != Role::Control);
         for _ in 0..rounds {
             for arm in &arms {
-                let (done, _) = self.take(subject, arm, 1, WARMING_UP)?;
-                let verdict = self.judge(subject, arm, 1, &done, &mut known.reference);
-                self.conclude(subject, arm, verdict.err())?;
+                if known.given_up.contains_key(arm) {
+                    continue;
+                }
+                let done = match self.warm_up_once(subject, arm, &mut known) {
+                    Ok(done) => done,
+                    Err(failure) => {
+                        self.interrupted()?;
+                        self.give_up(arm, failure, false, &mut known)?;
+                        continue;
+                    }
+                };
                 known.executions.insert(arm.clone(), repetitions(&done));
                 if !done.alternates {
                     known.cannot_alternate.insert(arm.clone());
@@ -201,8 +214,20 @@ impl<'a> Runs<'a> {
         Ok(known)
     }
 
+    fn warm_up_once(
+        &mut self,
+        subject: &Subject,
+        arm: &Arm,
+        known: &mut Known,
+    ) -> Result<Done, Error> {
+        let (done, _) = self.take(subject, arm, 1, WARMING_UP)?;
+        let verdict = self.judge(subject, arm, 1, &done, &mut known.reference);
+        self.conclude(subject, arm, verdict.err())?;
+        Ok(done)
+    }
+
     /// Makes counted runs of one subject, those that stand together alternately;
-    /// ends at the first that does not count.
+    /// ends at the first that does not count, unless its arm is given up.
     pub(crate) fn slots<'s>(
         &mut self,
         subject: &Subject,
@@ -216,6 +241,15 @@ impl<'a> Runs<'a> {
                 self.not_alternating = true;
                 for (slot, arm) in together.iter().zip(arms) {
                     self.group(subject, &[slot], &[arm], known)?;
+                }
+            } else if let ([slot], [arm]) = (together, &arms[..]) {
+                if self.is_left_out(subject, slot, arm, known)? {
+                    continue;
+                }
+                let before = self.samples.len();
+                if let Err(failure) = self.group(subject, together, &arms, known) {
+                    let recorded = self.samples.len() > before;
+                    self.give_up(arm, failure, recorded, known)?;
                 }
             } else {
                 self.group(subject, together, &arms, known)?;
@@ -497,44 +531,6 @@ impl<'a> Runs<'a> {
             Some(signal) => Err(Error::Interrupted(signal)),
             None => Ok(()),
         }
-    }
-
-    /// What the runs showed that a reader must know.
-    fn observations(&self) -> Vec<String> {
-        let mut observations: Vec<String> = self
-            .escaped
-            .iter()
-            .map(|(mode, count)| {
-                format!(
-                    "{} {} not traced under {mode} (CLONE_UNTRACED): the calls made there are missing, and calls that a \
-                     filter of the mode traces failed there with ENOSYS",
-                    counted(*count, "process"),
-                    if *count == 1 { "was" } else { "were" },
-                )
-            })
-            .collect();
-        if self.log.is_some() {
-            observations.push(
-                "every stop was written to a log: times under the modes that trace are those of writing it too"
-                    .to_owned(),
-            );
-        }
-        if self.no_new_privs {
-            observations.push(
-                "the seccomp modes set no_new_privs, as this user has no CAP_SYS_ADMIN: set-user-ID programs then run \
-                 without their privileges"
-                    .to_owned(),
-            );
-        }
-        observations.extend(self.remarks.iter().cloned());
-        if self.not_alternating {
-            observations.push(
-                "one of the two harnesses is too old to alternate with the other: samples were taken one after the \
-                 other, and only larger changes can be seen"
-                    .to_owned(),
-            );
-        }
-        observations
     }
 }
 
