@@ -105,7 +105,10 @@ fn calls_of(
     let spec = Spec::beforehand(mode, "all", harness, words);
     let done = sampler::run(harness, &spec, termination)?;
     match done.exit_code {
-        Some(0) => Ok(done.calls),
+        Some(0) => {
+            let calls = done.calls.into_iter();
+            Ok(calls.map(|(name, of)| (name, of.calls)).collect())
+        }
         _ => Err(Error::Isolated(format!(
             "the workload {workload} failed: {}",
             done.stderr.trim()

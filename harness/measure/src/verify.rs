@@ -114,7 +114,8 @@ fn unlike<'a>(
     stated: &BTreeMap<String, u64>,
     executions: u32,
 ) -> Option<(&'a str, u64, u64)> {
-    done.calls.iter().find_map(|(name, &seen)| {
+    done.calls.iter().find_map(|(name, of)| {
+        let seen = of.calls;
         let stated = stated.get(name).copied().unwrap_or(0) * u64::from(executions);
         (seen != stated).then_some((name.as_str(), seen, stated))
     })
@@ -137,7 +138,8 @@ fn quoted(stderr: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use harness_record::{Counts, Pin, WorkloadPlan};
+    use harness_mode::Calls;
+    use harness_record::{CallStatistics, Counts, Pin, WorkloadPlan};
     use harness_syscalls::{Table, TraceSet};
 
     fn set(text: &str) -> TraceSet {
@@ -181,13 +183,20 @@ mod tests {
             .with(Counter::Tracees, tasks)
     }
 
+    fn calls(calls: &[(&str, u64)]) -> Calls {
+        let counted = calls
+            .iter()
+            .map(|&(name, count)| (name.to_owned(), CallStatistics::counted(count)));
+        counted.collect()
+    }
+
     fn good() -> Done {
         Done {
             executions: 2,
             exit_code: Some(0),
             loop_ns: Some(5),
             counts: counts(20, 22, 2),
-            calls: [("getppid".to_owned(), 20)].into(),
+            calls: calls(&[("getppid", 20)]),
             ..Done::default()
         }
     }
@@ -214,7 +223,7 @@ mod tests {
             ),
             (
                 Done {
-                    calls: [("getppid".to_owned(), 19), ("getpid".to_owned(), 1)].into(),
+                    calls: calls(&[("getppid", 19), ("getpid", 1)]),
                     ..good()
                 },
                 "saw 1 call of getpid; the workload states 0",
@@ -311,7 +320,7 @@ mod tests {
         let larger = Traced::Set(set("getppid,execve"));
         let done = Done {
             counts: counts(22, 22, 2),
-            calls: [("getppid".to_owned(), 20), ("execve".to_owned(), 2)].into(),
+            calls: calls(&[("getppid", 20), ("execve", 2)]),
             ..good()
         };
         let check = |done: &Done, traced: &Traced| {
@@ -327,7 +336,7 @@ mod tests {
         let check = |lost, loss| {
             let done = Done {
                 counts: counts(19, 21, 2).with(Counter::LostEvents, lost),
-                calls: [("getppid".to_owned(), 19)].into(),
+                calls: calls(&[("getppid", 19)]),
                 ..good()
             };
             let accepted = Accepted {

@@ -126,6 +126,7 @@ pub(crate) struct Done {
     #[serde(flatten, with = "counts")]
     pub(crate) counts: Counts,
     /// Traced calls by name, `ABI:name` for those that are not native.
+    #[serde(flatten, with = "calls")]
     pub(crate) calls: Calls,
     pub(crate) escaped: u64,
     pub(crate) no_new_privs: bool,
@@ -181,6 +182,49 @@ mod counts {
     }
 }
 
+/// Calls in two fields: `calls` has how many, which is all that older harnesses tell and read;
+/// `call_statistics` has everything else that is known.
+mod calls {
+    use harness_mode::Calls;
+    use harness_record::CallStatistics;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+    use std::collections::BTreeMap;
+
+    #[derive(Default, Serialize, Deserialize)]
+    #[serde(default)]
+    struct Fields {
+        calls: BTreeMap<String, u64>,
+        #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+        call_statistics: Calls,
+    }
+
+    pub(super) fn serialize<S: Serializer>(
+        calls: &Calls,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        let mut fields = Fields::default();
+        for (name, of) in calls {
+            fields.calls.insert(name.clone(), of.calls);
+            if *of != CallStatistics::counted(of.calls) {
+                fields.call_statistics.insert(name.clone(), *of);
+            }
+        }
+        fields.serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Calls, D::Error> {
+        let fields = Fields::deserialize(deserializer)?;
+        let counted = fields.calls.into_iter();
+        let mut calls: Calls = counted
+            .map(|(name, calls)| (name, CallStatistics::counted(calls)))
+            .collect();
+        calls.extend(fields.call_statistics);
+        Ok(calls)
+    }
+}
+
 impl Done {
     /// Whether the last execution ended with 0, as far as that is known.
     pub(crate) fn succeeded(&self) -> bool {
@@ -199,8 +243,8 @@ impl Done {
         self.end_unknown = outcome.end.is_none();
         self.wall_ns += u64::try_from(outcome.wall.as_nanos()).unwrap_or(u64::MAX);
         self.counts.add(&outcome.counts);
-        for (name, count) in outcome.calls.into_iter().flatten() {
-            *self.calls.entry(name).or_default() += count;
+        for (name, of) in outcome.calls.into_iter().flatten() {
+            self.calls.entry(name).or_default().add(&of);
         }
         let (tracer, tracees) = match outcome.tracer {
             TracerAccount::ThisProcess => (Some(own), children),
@@ -268,7 +312,8 @@ pub(crate) const REPORT_FD: i32 = 3;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use harness_record::Counter;
+    use harness_record::{CallStatistics, Counter, Latency};
+    use std::collections::BTreeMap;
     use std::time::Duration;
 
     fn outcome(tracer: TracerAccount) -> harness_mode::Outcome {
@@ -276,12 +321,23 @@ mod tests {
             end: Some(End::Exited(0)),
             wall: Duration::from_nanos(5),
             counts: Counts::default().with(Counter::TracedEvents, 2),
-            calls: Some([("connect".to_owned(), 2)].into()),
+            calls: Some([("connect".to_owned(), connects(2))].into()),
             tracer,
             escaped: 0,
             no_new_privs: false,
             inherited_rss_kib: 0,
             remarks: Vec::new(),
+        }
+    }
+
+    fn connects(calls: u64) -> CallStatistics {
+        let mut latency = Latency::default();
+        latency.record(7);
+        CallStatistics {
+            calls,
+            errors: Some(1),
+            total_ns: Some(7),
+            latency: Some(latency),
         }
     }
 
@@ -321,6 +377,7 @@ mod tests {
         syscalls: Option<u64>,
         traced_events: Option<u64>,
         tracees_seen: Option<u64>,
+        calls: BTreeMap<String, u64>,
     }
 
     #[derive(Deserialize)]
@@ -350,8 +407,19 @@ mod tests {
             assert_eq!(done.counts.get(counter), Some(value), "{counter:?}");
         }
         assert!(!done.tracer_unknown);
+        assert_eq!(done.calls["connect"], CallStatistics::counted(2));
+        let done = Done {
+            calls: [
+                ("connect".to_owned(), connects(2)),
+                ("i386:read".to_owned(), CallStatistics::counted(1)),
+            ]
+            .into(),
+            ..done
+        };
+        let calls = done.calls.clone();
         let written = serde_json::to_string(&Ok::<_, String>(done)).unwrap();
         assert_eq!(read(&written).counts.get(Counter::Tracees), Some(1));
+        assert_eq!(read(&written).calls, calls);
         // And it understands what this one answers.
         let older: Result<Older, String> = serde_json::from_str(&written).unwrap();
         let older = older.unwrap();
@@ -359,5 +427,6 @@ mod tests {
         let stops = older.stops.unwrap();
         assert_eq!((stops.syscall_enter, stops.event), (4, 2));
         assert_eq!((older.syscalls, older.traced_events), (Some(4), Some(2)));
+        assert_eq!((older.calls["connect"], older.calls["i386:read"]), (2, 1));
     }
 }

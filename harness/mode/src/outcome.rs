@@ -1,7 +1,7 @@
 //! What a run was asked to do, and what it was seen to do.
 
 use crate::log::{Log, Stops};
-use harness_record::Counts;
+use harness_record::{CallStatistics, Counts};
 use harness_sys::rusage::Usage;
 use harness_syscalls::{Abi, Table, TraceSet};
 use harness_tracer::End;
@@ -53,7 +53,7 @@ pub struct Outcome {
 }
 
 /// Calls by name: `connect`, and `i386:connect` where the ABI is not the native one.
-pub type Calls = BTreeMap<String, u64>;
+pub type Calls = BTreeMap<String, CallStatistics>;
 
 /// Whose CPU time and context switches are the tracer's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,7 +73,8 @@ pub enum TracerAccount {
 pub(crate) fn calls(counts: &CallCounts) -> Calls {
     let mut calls = Calls::new();
     for (abi, number, count) in counts.iter() {
-        *calls.entry(call_name(abi, number)).or_default() += count;
+        let of = calls.entry(call_name(abi, number)).or_default();
+        of.add(&CallStatistics::counted(count));
     }
     calls
 }

@@ -1,13 +1,15 @@
 //! A tracer that people run, as a mode: what its description says, in the terms of a mode.
 
 use crate::{
-    About, Capabilities, Colour, Error, Facts, Group, Job, Mechanism, Mode, Outcome, Role, Traced,
-    TracerAccount, Unavailable, Watcher,
+    About, Calls, Capabilities, Colour, Error, Facts, Group, Job, Mechanism, Mode, Outcome, Role,
+    Traced, TracerAccount, Unavailable, Watcher,
 };
+use harness_peer::counting::Counted;
 use harness_peer::{Counts as Counting, PassesOn, Peer as Described, Privileges, Selects};
-use harness_record::{Counter, Counts};
+use harness_record::{CallStatistics, Counter, Counts};
 use harness_sys::launcher::Launch;
 use harness_syscalls::TraceSet;
+use std::collections::BTreeMap;
 use std::ffi::OsStr;
 
 /// Calls that never return, so that a peer that counts when a call returns has none of them.
@@ -166,7 +168,7 @@ impl Mode for Peer {
                 .with(Counter::TracedEvents, counted.total())
                 .with(Counter::LostEvents, counted.lost)
                 .with(Counter::OutputBytes, outcome.output_bytes),
-            calls: Some(counted.calls),
+            calls: Some(calls(counted)),
             tracer: TracerAccount::Children(outcome.account.usage),
             escaped: 0,
             no_new_privs: outcome.launch.no_new_privs,
@@ -174,6 +176,26 @@ impl Mode for Peer {
             remarks,
         })
     }
+}
+
+/// What a peer counted, in the terms of a mode.
+fn calls(counted: Counted) -> Calls {
+    let calls = counted.calls.into_iter();
+    calls
+        .map(|(name, calls)| {
+            let of = CallStatistics {
+                errors: known(counted.errors.as_ref(), &name),
+                total_ns: known(counted.total_ns.as_ref(), &name),
+                ..CallStatistics::counted(calls)
+            };
+            (name, of)
+        })
+        .collect()
+}
+
+/// What is known of one name; of a name that is not there it is 0.
+fn known(of: Option<&BTreeMap<String, u64>>, name: &str) -> Option<u64> {
+    of.map(|of| of.get(name).copied().unwrap_or(0))
 }
 
 #[cfg(test)]

@@ -71,6 +71,35 @@ fn three_outputs_of_one_program_agree() {
     assert_eq!((perf.calls["kill"], perf.calls["pause"]), (1, 1));
 }
 
+/// strace's seconds are CPU time and nothing that can be compared with time on the clock.
+#[test]
+fn errors_and_times_are_read_where_a_table_has_them() {
+    let table = counted(&Format::StraceSummary, "strace-6.1-c-calls.txt");
+    assert_eq!(table.errors, Some(calls(&[("access", 2)])));
+    assert_eq!(table.total_ns, None);
+    let perf = counted(&Format::PerfTraceSummary, "perf-6.1-calls.txt");
+    let mut errors = perf.errors.expect("a column");
+    errors.retain(|_, &mut errors| errors > 0);
+    // A thread is killed in pause(2), whose return perf sees.
+    assert_eq!(errors, calls(&[("access", 2), ("pause", 1)]));
+    let total = perf.total_ns.expect("a column");
+    // One table has 0.125 ms, another 0.028 ms.
+    assert_eq!(total["getppid"], 153_000);
+    let text = counted(&Format::Strace, "strace-6.1-calls.txt");
+    assert_eq!((text.errors, text.total_ns), (None, None));
+    for (row, unread) in [
+        ("read 1 x 0.050 0.050 0.050 0.050 0.00%", "errors"),
+        ("read 1 0 5 0.050 0.050 0.050 0.00%", "total"),
+    ] {
+        let broken = format!(
+            " Summary of events:\n true (1), 2 events, 0.0%\n\n syscall calls errors total min avg max stddev\n \
+             (msec) (msec) (msec) (msec) (%)\n ---\n {row}\n\n"
+        );
+        let error = count(&Format::PerfTraceSummary, &broken).expect_err(unread);
+        assert!(error.to_string().contains("a row of a table"), "{error}");
+    }
+}
+
 #[test]
 fn calls_of_two_abis_are_told_apart_where_the_peer_does() {
     let foreign = [("i386:getppid", 3), ("i386:getpid", 2)];

@@ -10,6 +10,7 @@
 
 mod attach;
 mod calibration;
+mod calls;
 mod counted;
 mod counter;
 mod csv_rows;
@@ -34,6 +35,7 @@ pub use attach::{
     RateRatio, RateRow, TracerWindow, Window,
 };
 pub use calibration::{Calibration, Fingerprint, Floor};
+pub use calls::{CallStatistics, Latency};
 pub use counted::counted;
 pub use counter::{Counter, CounterInfo, Counts};
 pub use csv_rows::csv_rows;

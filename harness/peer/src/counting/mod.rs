@@ -35,6 +35,11 @@ pub struct Counted {
     /// Calls by name: `getppid`, or `i386:getppid` for one that is not native; a number where
     /// there is no name.
     pub calls: BTreeMap<String, u64>,
+    /// How many of these returned an error, by the same names; `None` where the format does not say.
+    pub errors: Option<BTreeMap<String, u64>>,
+    /// How long these took on the clock, nanoseconds, by the same names; `None` where the format does
+    /// not say.
+    pub total_ns: Option<BTreeMap<String, u64>>,
     /// Calls whose number the peer could not read, since their thread was killed.
     pub unreadable: u64,
     /// Calls of processes of which the output does not say for sure by which ABI they were made;

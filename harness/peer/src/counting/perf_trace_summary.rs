@@ -25,12 +25,16 @@
 //! - `LOST N events!` stands before the tables, a line each time. Where no call was counted, only the title is there.
 //! - When the first process has ended perf ends, too, whatever else of the program runs.
 //!
-//! Columns are found by their titles, as `errors` came later than the others.
+//! Columns are found by their titles, as `errors` came later than the others. `total` is time on the clock, to the
+//! microsecond.
 
 use super::text::Text;
 use super::{CountError, Counted, names};
 use harness_syscalls::Abi;
 use std::io::BufRead;
+
+/// The unit of times.
+const MILLISECONDS: &str = "(msec)";
 
 const SUMMARY: &str = "Summary of events:";
 
@@ -64,6 +68,15 @@ pub(super) fn count(text: &mut Text<'_, impl BufRead>) -> Result<Counted, CountE
     Ok(counted)
 }
 
+/// Of a number of milliseconds with its decimals.
+fn nanoseconds(milliseconds: &str) -> Option<u64> {
+    let (whole, decimals) = milliseconds.split_once('.')?;
+    let decimals = format!("{decimals:0<6}");
+    let below: u64 = decimals.get(..6)?.parse().ok()?;
+    let whole: u64 = whole.parse().ok()?;
+    whole.checked_mul(1_000_000)?.checked_add(below)
+}
+
 /// ` COMMAND (TID), N events, P%`, with more behind it where page faults are counted; `total` where
 /// threads are not told apart. A command can have any characters.
 fn is_thread(line: &str) -> bool {
@@ -84,10 +97,16 @@ fn table(text: &mut Text<'_, impl BufRead>, counted: &mut Counted) -> Result<(),
     let (Some(calls), Some(least)) = (column("calls"), column("min")) else {
         return Err(text.unknown("a table with columns `calls` and `min`"));
     };
+    let (errors, mut total) = (column("errors"), column("total"));
     for start in ["(", "-"] {
         match text.next()? {
             None => return Err(text.breaks_off(BREAKS_OFF)),
-            Some(line) if line.trim_start().starts_with(start) => {}
+            Some(line) if line.trim_start().starts_with(start) => {
+                // The unit of the first column that has one, which is the total's.
+                if start == "(" && !line.trim_start().starts_with(MILLISECONDS) {
+                    total = None;
+                }
+            }
             Some(_) => return Err(text.unknown("the units and the dashes of a table's header")),
         }
     }
@@ -99,18 +118,35 @@ fn table(text: &mut Text<'_, impl BufRead>, counted: &mut Counted) -> Result<(),
             return Ok(());
         }
         let words: Vec<_> = line.split_whitespace().collect();
-        let count = words.get(calls).and_then(|cell| cell.parse::<u64>().ok());
-        let (Some(count), true) = (count, words.len() == titles.len()) else {
+        let whole = |cell: &str| cell.parse::<u64>().ok();
+        let cell = |column: usize, read: fn(&str) -> Option<u64>| read(words.get(column)?);
+        // `None` where the column is there and cannot be read.
+        let optional = |column: Option<usize>, read| match column {
+            None => Some(None),
+            Some(column) => cell(column, read).map(Some),
+        };
+        let row = (
+            cell(calls, whole),
+            optional(errors, whole),
+            optional(total, nanoseconds),
+        );
+        let ((Some(count), Some(failed), Some(took)), true) = (row, words.len() == titles.len())
+        else {
             return Err(text.unknown("a row of a table of perf trace -s"));
         };
         let name = words[0];
         let in_new_task = MAKE_TASKS.contains(&name) && words[least] == "0.000";
         let count = count.saturating_sub(u64::from(in_new_task));
-        if count > 0 {
-            *counted
-                .calls
-                .entry(names::qualified(Abi::NATIVE, name))
-                .or_default() += count;
+        if count == 0 {
+            continue;
         }
+        let name = names::qualified(Abi::NATIVE, name);
+        for (sum, value) in [(&mut counted.errors, failed), (&mut counted.total_ns, took)] {
+            if let Some(value) = value {
+                let of = sum.get_or_insert_default();
+                *of.entry(name.clone()).or_default() += value;
+            }
+        }
+        *counted.calls.entry(name).or_default() += count;
     }
 }

@@ -13,6 +13,8 @@
 //! The dashes say where a column is, as the cell of `errors` is blank where there were none; columns
 //! are found by their titles, of which newer versions have more. The calls must add up to the total.
 //!
+//! `seconds` is CPU time in the kernel, or time on the clock with `-w`, and the table does not say which. It is not read.
+//!
 //! strace counts here when a call returns, as tried with strace 6.1: exit_group(2) and calls whose thread is killed in
 //! them are missing, and so are numbers without a name (`count_syscall`, count.c). Where it counted no call it
 //! writes nothing at all. A call whose number it could not read, as its thread was killed, is a line
@@ -22,6 +24,7 @@
 use super::text::Text;
 use super::{CountError, Counted, names};
 use harness_syscalls::Abi;
+use std::collections::BTreeMap;
 use std::io::BufRead;
 use std::ops::Range;
 
@@ -32,11 +35,15 @@ const BROKEN_TABLE: &str = "the table's total is missing";
 /// Where the columns are that matter.
 struct Columns {
     calls: Range<usize>,
+    errors: Range<usize>,
     name: usize,
 }
 
 pub(super) fn count(text: &mut Text<'_, impl BufRead>) -> Result<Counted, CountError> {
-    let mut counted = Counted::default();
+    let mut counted = Counted {
+        errors: Some(BTreeMap::new()),
+        ..Counted::default()
+    };
     while let Some(line) = text.next()? {
         // Calls that strace could not make anything of stand before the tables, the last of them
         // perhaps without the end of its line.
@@ -82,21 +89,23 @@ fn table(
         Some(line) => columns(header, line),
     };
     let Some(columns) = columns else {
-        return Err(text.unknown("dashes under the columns `calls` and `syscall`"));
+        return Err(text.unknown("dashes under the columns `calls`, `errors` and `syscall`"));
     };
     let mut sum = 0;
     while let Some(line) = text.next()? {
         if is_divider(line) {
             return total(text, &columns, sum);
         }
-        let Some((calls, name)) = columns.row(line) else {
+        let Some((calls, errors, name)) = columns.row(line) else {
             return Err(text.unknown("a row of a table of strace -c"));
         };
         sum += calls;
-        *counted
-            .calls
-            .entry(names::qualified(abi, name))
-            .or_default() += calls;
+        let name = names::qualified(abi, name);
+        if errors > 0 {
+            let of = counted.errors.get_or_insert_default();
+            *of.entry(name.clone()).or_default() += errors;
+        }
+        *counted.calls.entry(name).or_default() += calls;
     }
     Err(text.breaks_off(BROKEN_TABLE))
 }
@@ -105,8 +114,8 @@ fn total(text: &mut Text<'_, impl BufRead>, columns: &Columns, sum: u64) -> Resu
     match text.next()? {
         None => Err(text.breaks_off(BROKEN_TABLE)),
         Some(line) => match columns.row(line) {
-            Some((calls, "total")) if calls == sum => Ok(()),
-            Some((_, "total")) => {
+            Some((calls, _, "total")) if calls == sum => Ok(()),
+            Some((_, _, "total")) => {
                 Err(text.unknown(format!("the rows above add up to {sum} calls")))
             }
             _ => Err(text.unknown("the total of a table of strace -c")),
@@ -142,15 +151,21 @@ fn columns(header: &str, divider: &str) -> Option<Columns> {
     is_last.then_some(())?;
     Some(Columns {
         calls: titled("calls")?,
+        errors: titled("errors")?,
         name: name.start,
     })
 }
 
 impl Columns {
-    fn row<'a>(&self, line: &'a str) -> Option<(u64, &'a str)> {
+    /// Calls, errors and name of a row.
+    fn row<'a>(&self, line: &'a str) -> Option<(u64, u64, &'a str)> {
         let calls = line.get(self.calls.clone())?.trim().parse().ok()?;
+        let errors = match line.get(self.errors.clone())?.trim() {
+            "" => 0,
+            errors => errors.parse().ok()?,
+        };
         let name = line.get(self.name..)?.trim_end();
         let is_word = !name.is_empty() && !name.contains(' ');
-        is_word.then_some((calls, name))
+        is_word.then_some((calls, errors, name))
     }
 }
