@@ -5,7 +5,7 @@ use harness_record::{CallStatistics, Counts};
 use harness_sys::rusage::Usage;
 use harness_syscalls::{Abi, Table, TraceSet};
 use harness_tracer::End;
-use harness_tracer::counts::CallCounts;
+use harness_tracer::counts::{CallCount, CallCounts};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
@@ -69,12 +69,24 @@ pub enum TracerAccount {
     InTracees,
 }
 
-/// What a tracer counted, by name.
+/// What a tracer counted that does not see how a call returns, by name.
 pub(crate) fn calls(counts: &CallCounts) -> Calls {
+    named(counts, |count| CallStatistics::counted(count.calls))
+}
+
+/// What a tracer counted that sees every traced call return, by name.
+pub(crate) fn calls_with_errors(counts: &CallCounts) -> Calls {
+    named(counts, |count| CallStatistics {
+        errors: Some(count.errors),
+        ..CallStatistics::counted(count.calls)
+    })
+}
+
+fn named(counts: &CallCounts, of: impl Fn(CallCount) -> CallStatistics) -> Calls {
     let mut calls = Calls::new();
     for (abi, number, count) in counts.iter() {
-        let of = calls.entry(call_name(abi, number)).or_default();
-        of.add(&CallStatistics::counted(count));
+        let name = call_name(abi, number);
+        calls.entry(name).or_default().add(&of(count));
     }
     calls
 }

@@ -1,7 +1,7 @@
 //! Two stops at every system call; the trace set is applied in user space, as
 //! strace does without `--seccomp-bpf`.
 
-use crate::outcome::calls;
+use crate::outcome::calls_with_errors;
 use crate::{
     About, Attach, Capabilities, Colour, Error, Facts, Group, Job, Mechanism, Mode, Outcome, Role,
     Traced, TracerAccount, Unavailable, Watcher,
@@ -97,7 +97,7 @@ pub(crate) fn trace(
         end: Some(outcome.end),
         wall: outcome.wall,
         counts: counts_of_tracer(counts, syscalls).with(Counter::Tracees, counts.tracees),
-        calls: Some(calls(&counts.calls)),
+        calls: Some(calls_with_errors(&counts.calls)),
         tracer: TracerAccount::ThisProcess,
         escaped: counts.escaped,
         no_new_privs: outcome.launch.no_new_privs,

@@ -160,7 +160,7 @@ impl<L: Told> Beside for Supervisor<'_, L> {
             return Ok(());
         };
         if let Some((abi, number)) = Abi::of(call.arch, call.number) {
-            *self.counts.calls.of(abi, number) += 1;
+            self.counts.calls.of(abi, number).calls += 1;
             self.log.accepted(call.tid, abi, number)?;
         }
         Ok(())

@@ -56,7 +56,7 @@ fn counts(outcome: &Outcome) -> Vec<(String, u64)> {
     let mut counts: Vec<_> = counts
         .map(|(abi, number, count)| {
             let name = name(abi, number).unwrap_or_else(|| number.to_string());
-            (format!("{abi}:{name}"), count)
+            (format!("{abi}:{name}"), count.calls)
         })
         .collect();
     counts.sort();

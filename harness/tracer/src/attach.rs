@@ -27,8 +27,9 @@ mod tree;
 pub use error::AttachError;
 pub use tree::Tree;
 
+use crate::calls::Events;
 use crate::counts::Counts;
-use crate::event_loop::{Error, Events, Tracer, event_task};
+use crate::event_loop::{Error, Tracer, event_task};
 use crate::machine::{Policy, is_exec};
 use crate::observer::Nobody;
 use crate::obstacle::Obstacle;

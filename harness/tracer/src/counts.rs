@@ -50,10 +50,19 @@ impl Stops {
     }
 }
 
-/// How often each call was entered, by ABI and number. Numbers beyond any table share one count, so that
+/// What was seen of the calls of one number.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct CallCount {
+    /// How often it was entered.
+    pub calls: u64,
+    /// How often it returned an error; one whose exit was not seen is none.
+    pub errors: u64,
+}
+
+/// What was seen of each call, by ABI and number. Numbers beyond any table share one count, so that
 /// counting never allocates.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CallCounts(Vec<u64>);
+pub struct CallCounts(Vec<CallCount>);
 
 /// Above the highest number of any ABI's table.
 const NUMBERS: usize = 1024;
@@ -61,14 +70,14 @@ const ABIS: [Abi; 3] = [Abi::X86_64, Abi::I386, Abi::X32];
 
 impl Default for CallCounts {
     fn default() -> Self {
-        Self(vec![0; ABIS.len() * NUMBERS])
+        Self(vec![CallCount::default(); ABIS.len() * NUMBERS])
     }
 }
 
 impl CallCounts {
     /// The count of one number, to be added to; all from 1023 on share the last one.
     #[inline]
-    pub fn of(&mut self, abi: Abi, number: u32) -> &mut u64 {
+    pub fn of(&mut self, abi: Abi, number: u32) -> &mut CallCount {
         let row = match abi {
             Abi::X86_64 => 0,
             Abi::I386 => 1,
@@ -78,13 +87,13 @@ impl CallCounts {
         &mut self.0[row * NUMBERS + column]
     }
 
-    /// Every ABI, number and count that is not zero; number 1023 stands for all
+    /// Every ABI and number that was entered, with its count; number 1023 stands for all
     /// from there on.
-    pub fn iter(&self) -> impl Iterator<Item = (Abi, u32, u64)> + '_ {
+    pub fn iter(&self) -> impl Iterator<Item = (Abi, u32, CallCount)> + '_ {
         self.0
             .iter()
             .enumerate()
-            .filter(|&(_, &count)| count > 0)
+            .filter(|&(_, count)| count.calls > 0)
             .map(|(i, &count)| {
                 let number = u32::try_from(i % NUMBERS).unwrap_or(u32::MAX);
                 (ABIS[i / NUMBERS], number, count)
@@ -99,16 +108,20 @@ mod tests {
     #[test]
     fn counts_of_different_abis_stay_apart() {
         let mut counts = CallCounts::default();
-        *counts.of(Abi::X86_64, 42) += 1;
-        *counts.of(Abi::I386, 42) += 2;
-        *counts.of(Abi::X32, u32::MAX) += 3;
-        let seen: Vec<_> = counts.iter().collect();
+        counts.of(Abi::X86_64, 42).calls += 1;
+        counts.of(Abi::I386, 42).calls += 2;
+        counts.of(Abi::X32, u32::MAX).calls += 3;
+        counts.of(Abi::X32, 1023).errors += 1;
+        let seen = counts.iter();
+        let seen: Vec<_> = seen
+            .map(|(abi, number, of)| (abi, number, of.calls, of.errors))
+            .collect();
         assert_eq!(
             seen,
             [
-                (Abi::X86_64, 42, 1),
-                (Abi::I386, 42, 2),
-                (Abi::X32, 1023, 3)
+                (Abi::X86_64, 42, 1, 0),
+                (Abi::I386, 42, 2, 0),
+                (Abi::X32, 1023, 3, 1)
             ]
         );
     }

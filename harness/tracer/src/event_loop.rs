@@ -1,6 +1,7 @@
 //! Traces a tree of processes and threads to its end.
 
 use crate::call_info::Source;
+use crate::calls::{Events, enter, leave};
 use crate::counts::Counts;
 use crate::escapes::Escapes;
 use crate::machine::{Phase, Policy, Restart, Tally, is_exec};
@@ -8,18 +9,13 @@ use crate::observer::{Nobody, Observer, Seen};
 use crate::obstacle::tracer_of;
 use crate::stop::{Report, Stop, classify};
 use crate::stopped::Stopped;
-use crate::tracees::{InFlight, Tracee, Tracees};
+use crate::tracees::{Tracee, Tracees};
 use crate::waiting::Waiting;
 use harness_sys::launcher::{LaunchError, LaunchReport, Launched, Step};
 use harness_sys::ptrace::{self, Options, SyscallInfo};
 use harness_sys::{Errno, Tid, process, wait};
-use harness_syscalls::{Abi, TraceSet};
 use std::io;
 use std::time::{Duration, Instant};
-
-/// `SECCOMP_RET_DATA` of the programs installed here: tells their stops from
-/// those that a tracee's own `SECCOMP_RET_TRACE` would cause.
-pub const TRACE_DATA: u16 = 0x7ace;
 
 /// How the first process of a tree ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,37 +80,6 @@ pub enum Error {
     /// The first process died before it reached its program, from outside.
     #[error("process {0} was killed before it could execute its program")]
     Vanished(Tid),
-}
-
-/// Which of the calls that a tracer sees are traced events.
-#[derive(Debug, Clone, Copy)]
-pub enum Events<'s> {
-    /// Those of a set. A filter of the child's must have been compiled for it
-    /// and return `SECCOMP_RET_TRACE` with [`TRACE_DATA`]; a stop with other
-    /// data was caused by a filter that the tracee installed.
-    InSet(&'s TraceSet),
-    /// All of them, whatever the data: the filter is not one of the harness's.
-    /// Filters that the tracee installs cannot be told from it.
-    Every,
-}
-
-impl Events<'_> {
-    #[inline]
-    fn contain(self, abi: Abi, number: u32) -> bool {
-        match self {
-            Self::InSet(set) => set.contains(abi, number),
-            Self::Every => true,
-        }
-    }
-
-    /// Whether a seccomp-stop with this data is the tracer's.
-    #[inline]
-    fn own(self, data: u32) -> bool {
-        match self {
-            Self::InSet(_) => data == u32::from(TRACE_DATA),
-            Self::Every => true,
-        }
-    }
 }
 
 /// Attaches to a child that has not been released, and traces it and all its
@@ -446,52 +411,14 @@ fn on_call(
                 return Ok(tracee.phase.abandon(policy));
             }
         }
-        SyscallInfo::Exit { result, .. } => {
+        SyscallInfo::Exit { result, is_error } => {
             tracee.phase.correct(false);
-            leave(tracee, result);
+            leave(tracee, result, is_error, events, counts);
         }
     }
     let (tally, restart) = tracee.phase.step(policy, stop);
     counts.count(tally);
     Ok(restart)
-}
-
-#[inline]
-fn enter(tracee: &mut Tracee, call: ptrace::Call, events: Events<'_>, counts: &mut Counts) {
-    counts.calls_seen += 1;
-    let Some((abi, number)) = Abi::of(call.arch, call.number) else {
-        return;
-    };
-    if events.contain(abi, number) {
-        counts.traced_events += 1;
-        *counts.calls.of(abi, number) += 1;
-    }
-    tracee.call = Some(InFlight {
-        abi,
-        number,
-        new_task: false,
-    });
-}
-
-#[inline]
-fn leave(tracee: &mut Tracee, result: i64) {
-    let Some(call) = tracee.call.take() else {
-        return;
-    };
-    if !call.new_task && result > 0 && makes_task(call.abi, call.number) {
-        tracee.unannounced = i32::try_from(result).ok().map(Tid);
-    }
-}
-
-/// Whether a call makes a process or thread that event stops should tell of.
-fn makes_task(abi: Abi, number: u32) -> bool {
-    match abi {
-        // clone, fork, vfork, clone3 of arch/x86/entry/syscalls/syscall_64.tbl.
-        Abi::X86_64 | Abi::X32 => matches!(number, 56 | 57 | 58 | 435),
-        // The same of syscall_32.tbl.
-        Abi::I386 => matches!(number, 120 | 2 | 190 | 435),
-        Abi::Aarch64 | Abi::Arm => false,
-    }
 }
 
 /// What may help where no filter can be installed.

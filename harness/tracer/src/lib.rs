@@ -1,12 +1,13 @@
 //! A tracer of a whole tree of processes and threads.
 //!
 //! The way of a stop: [`stop`] says what a wait status means, [`machine`] says
-//! how the tracee is to be restarted, `event_loop` does it and counts. The
-//! first two are pure, so the orders of stops that kernels produce are tested
+//! how the tracee is to be restarted, `calls` counts the call, `event_loop` does
+//! it. The first three are pure, so the orders of stops that kernels produce are tested
 //! on recorded sequences.
 
 pub mod attach;
 pub mod call_info;
+mod calls;
 pub mod counts;
 pub mod dump;
 mod ends;
@@ -25,4 +26,5 @@ pub mod tree;
 pub mod trial;
 mod waiting;
 
-pub use event_loop::{ALLOW_SECCOMP, End, Error, Events, Outcome, TRACE_DATA, trace};
+pub use calls::{Events, TRACE_DATA};
+pub use event_loop::{ALLOW_SECCOMP, End, Error, Outcome, trace};

@@ -4,7 +4,8 @@
 //! run it after (commit 93e35efb8de4, "x86/ptrace: run seccomp after ptrace").
 
 use crate::call_info::Source;
-use crate::event_loop::{Error, TRACE_DATA};
+use crate::calls::TRACE_DATA;
+use crate::event_loop::Error;
 use crate::machine::Restart;
 use crate::stop::{Report, Stop, classify};
 use crate::stopped::Stopped;
