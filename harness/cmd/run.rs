@@ -22,7 +22,7 @@ use time::format_description::well_known::Rfc3339;
 /// Measure workloads or a command under several modes, interleaved in one run
 ///
 /// Each run is a process of its own and is verified before it counts. The record (run.json,
-/// samples.csv, summary.csv, plots, report.html) goes to a directory, the result to standard output.
+/// samples.csv, summary.csv, calls.csv, plots, report.html) goes to a directory, the result to standard output.
 #[derive(Debug, clap::Args)]
 #[expect(
     clippy::struct_excessive_bools,
@@ -216,6 +216,7 @@ pub(super) fn run(args: Args, verbose: bool) -> anyhow::Result<Exit> {
         environment: session.environment().clone(),
         plan: session.plan().clone(),
         results: Vec::new(),
+        calls: Vec::new(),
         dropped_blocks: 0,
         warnings: session.warnings().to_vec(),
     };
@@ -235,6 +236,7 @@ fn finish(
     let mut samples = finished.samples;
     record.dropped_blocks = leave_out_busy_blocks(&mut samples, &record.plan);
     record.results = harness_report::summarise(&record.plan, &samples);
+    record.calls = finished.calls.rows(&record.plan, &samples);
     record.warnings = finished.warnings;
     let disturbances = harness_report::disturbances(record, &samples);
     record.warnings.extend(disturbances);
@@ -285,6 +287,7 @@ fn finish(
     };
     let written = marked
         .and_then(|()| directory.write_record(record))
+        .and_then(|()| directory.write_calls(&record.calls))
         .and_then(|()| harness_report::write_report(directory, record));
     match written {
         // That the disk is full has been said where a sample met it.

@@ -142,12 +142,12 @@ impl Gate {
         let error = taking.all(&modes).err();
         let comparisons = taking.comparisons();
         let dropped_blocks = taking.dropped();
-        let (samples, observations) = taking.runs.finish();
+        let taken = taking.runs.finish();
         let mut warnings = self.session.warnings().to_vec();
-        warnings.extend(observations);
+        warnings.extend(taken.observations);
         Ok(Gated {
             comparisons,
-            samples,
+            samples: taken.samples,
             dropped_blocks,
             warnings,
             error,

@@ -9,6 +9,7 @@
 
 pub mod attach;
 mod binaries;
+mod calls;
 mod choice;
 mod computing;
 pub mod environment;
@@ -33,6 +34,7 @@ mod subject;
 mod verify;
 mod wire;
 
+pub use calls::CallsTaken;
 pub use choice::{Choice, choose_modes};
 pub use loop_timer::LoopTimer;
 pub use request::{Request, Target};

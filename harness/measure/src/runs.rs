@@ -1,9 +1,11 @@
 //! Takes the samples of a plan, one after the other.
 
 mod given_up;
+mod known;
 mod observations;
 
 use crate::binaries::Binaries;
+use crate::calls::CallsTaken;
 use crate::event_log::SampleLog;
 use crate::order;
 use crate::pressure::{Others, Pressure};
@@ -12,7 +14,7 @@ use crate::request::Request;
 use crate::row::{Context, row};
 use crate::subject::Subject;
 use crate::verify::{self, Accepted, Reference};
-use crate::wire::{Done, FilterCost, Pace, Spec, Variables};
+use crate::wire::{Done, Pace, Spec, Variables};
 use crate::{Error, hook, sampler};
 use harness_mode::{Mode, Role, Traced};
 use harness_record::{
@@ -20,6 +22,7 @@ use harness_record::{
 };
 use harness_stats::random::Rng;
 use harness_sys::signals::Termination;
+pub(crate) use known::{Arm, Known};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
@@ -49,6 +52,7 @@ pub(crate) struct Runs<'a> {
     rng: Rng,
     started: Instant,
     samples: Vec<Sample>,
+    calls: CallsTaken,
     others: Others,
     /// Of the samples of the present subject.
     load: Load,
@@ -61,43 +65,14 @@ pub(crate) struct Runs<'a> {
     warm_ups: u64,
 }
 
-/// One way of running a subject: a mode, and which of two harnesses has it.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Arm {
-    pub(crate) mode: String,
-    pub(crate) side: Option<Side>,
-}
-
-impl Arm {
-    fn of(slot: &Slot) -> Self {
-        Self {
-            mode: slot.mode.clone(),
-            side: slot.side,
-        }
-    }
-}
-
-/// What the runs of one subject have shown so far.
-#[derive(Debug, Default)]
-pub(crate) struct Known {
-    /// How all must end.
-    reference: Option<Reference>,
-    /// Executions that make a sample of each arm long enough.
-    executions: BTreeMap<Arm, u32>,
-    /// The program that each arm installs.
-    pub(crate) filters: BTreeMap<Arm, FilterCost>,
-    /// Arms of a harness that cannot alternate.
-    cannot_alternate: BTreeSet<Arm>,
-    /// Arms that failed and are left out from there on, with the reason where no row has it yet.
-    given_up: BTreeMap<Arm, Option<String>>,
-}
-
-impl Known {
-    /// Executions that make a sample of all these arms long enough.
-    fn executions(&self, arms: &[Arm]) -> u32 {
-        let known = arms.iter().filter_map(|arm| self.executions.get(arm));
-        known.copied().max().unwrap_or(1)
-    }
+/// What all runs came to.
+pub(crate) struct Taken {
+    /// Every sample.
+    pub(crate) samples: Vec<Sample>,
+    /// What each of them counted of each call.
+    pub(crate) calls: CallsTaken,
+    /// What a reader must know of them, a sentence each.
+    pub(crate) observations: Vec<String>,
 }
 
 impl<'a> Runs<'a> {
@@ -120,6 +95,7 @@ impl<'a> Runs<'a> {
             rng: Rng::new(request.seed ^ PADDING_STREAM),
             started: Instant::now(),
             samples: Vec::new(),
+            calls: CallsTaken::default(),
             others: Others::default(),
             load: Load::default(),
             escaped: BTreeMap::new(),
@@ -147,11 +123,15 @@ impl<'a> Runs<'a> {
         &self.samples
     }
 
-    /// Every sample taken, and what a reader must know of them.
-    pub(crate) fn finish(self) -> (Vec<Sample>, Vec<String>) {
+    /// What was taken.
+    pub(crate) fn finish(self) -> Taken {
         self.progress.finish();
         let observations = self.observations();
-        (self.samples, observations)
+        Taken {
+            samples: self.samples,
+            calls: self.calls,
+            observations,
+        }
     }
 
     /// Makes all runs of one subject, with the hooks around them.
@@ -284,6 +264,7 @@ impl<'a> Runs<'a> {
             self.writer.append(&sample)?;
             self.weigh(subject, &sample);
             let failure = sample.error.clone();
+            self.calls.add(&sample, done.calls);
             self.samples.push(sample);
             self.conclude(subject, arm, failure)?;
         }

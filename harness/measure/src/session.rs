@@ -1,6 +1,7 @@
 //! Plans a measurement: checks everything that can be checked before the first run.
 
 use crate::binaries::{Binaries, own_binary};
+use crate::calls::CallsTaken;
 use crate::choice::Choice;
 use crate::request::Request;
 use crate::runs::Runs;
@@ -32,6 +33,8 @@ pub struct Session {
 pub struct Finished {
     /// Every sample taken, failed ones included.
     pub samples: Vec<Sample>,
+    /// What each of them counted of each call.
+    pub calls: CallsTaken,
     /// What a reader must know, a sentence each.
     pub warnings: Vec<String>,
     /// Why it ended before its plan did.
@@ -161,11 +164,12 @@ impl Session {
             .iter()
             .try_for_each(|subject| runs.subject(subject, &self.plan))
             .err();
-        let (samples, observations) = runs.finish();
+        let taken = runs.finish();
         let mut warnings = self.warnings;
-        warnings.extend(observations);
+        warnings.extend(taken.observations);
         Ok(Finished {
-            samples,
+            samples: taken.samples,
+            calls: taken.calls,
             warnings,
             error,
         })

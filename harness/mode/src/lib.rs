@@ -37,7 +37,7 @@ pub use file::SeccompFile;
 pub use filter::Filter;
 pub use harness_tracer::End;
 pub use log::{Event, Log, What};
-pub use outcome::{Calls, Job, Outcome, TracerAccount, call_name};
+pub use outcome::{Calls, Job, Outcome, TracerAccount, call_name, call_of};
 pub use peer::Peer;
 pub use ptrace::counts_of_tracer;
 pub use registry::{control, find, open, registry};

@@ -91,6 +91,24 @@ fn named(counts: &CallCounts, of: impl Fn(CallCount) -> CallStatistics) -> Calls
     calls
 }
 
+/// The ABI, the number and the bare name of a call that [`Calls`] has under `name`. The number is
+/// `None` where no number has that name, or several have.
+#[must_use]
+pub fn call_of(name: &str) -> (Abi, Option<u32>, &str) {
+    let qualified = name.split_once(':').and_then(|(abi, bare)| {
+        let abi = Abi::ALL.into_iter().find(|known| known.name() == abi)?;
+        Some((abi, bare))
+    });
+    let (abi, bare) = qualified.unwrap_or((Abi::NATIVE, name));
+    let mut numbers = Table::current().numbers_of(abi, bare);
+    let number = match (numbers.next(), numbers.next()) {
+        (Some(number), None) => Some(number),
+        (None, _) => bare.parse().ok(),
+        (Some(_), Some(_)) => None,
+    };
+    (abi, number, bare)
+}
+
 /// The name of a call as [`Calls`] has it.
 #[must_use]
 pub fn call_name(abi: Abi, number: u32) -> String {
@@ -101,5 +119,29 @@ pub fn call_name(abi: Abi, number: u32) -> String {
         name
     } else {
         format!("{abi}:{name}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every call of every ABI that a tracee can make here, and numbers without a name.
+    #[test]
+    fn a_name_leads_back_to_its_number() {
+        for abi in [Abi::X86_64, Abi::I386, Abi::X32] {
+            let named = Table::current().calls(abi).map(|call| call.nr);
+            for number in named.chain([1023, u32::MAX >> 2]) {
+                let name = call_name(abi, number);
+                let (found_abi, found, bare) = call_of(&name);
+                assert_eq!(found_abi, abi, "{name}");
+                let same = Table::current().numbers_of(abi, bare).count();
+                let expected = (same < 2).then_some(number);
+                assert_eq!(found, expected, "{name}");
+            }
+        }
+        assert_eq!(call_of("i386:read"), (Abi::I386, Some(3), "read"));
+        assert_eq!(call_of("made_up"), (Abi::NATIVE, None, "made_up"));
+        assert_eq!(call_of("no:abi"), (Abi::NATIVE, None, "no:abi"));
     }
 }

@@ -1,9 +1,10 @@
 //! The directory of a record: creating it, and writing and reading its files.
 
+use crate::calls_csv::calls_csv;
 use crate::error::Error;
 use crate::files::{self, create_new, replace};
 use crate::samples_csv::{self, SampleWriter, Samples};
-use crate::{AttachReport, GateReport, Record, ResultRow, Sample, json, summary_csv};
+use crate::{AttachReport, CallRow, GateReport, Record, ResultRow, Sample, json, summary_csv};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -13,6 +14,7 @@ const GATE: &str = "gate.json";
 const ATTACH: &str = "attach.json";
 const SAMPLES: &str = "samples.csv";
 const SUMMARY: &str = "summary.csv";
+const CALLS: &str = "calls.csv";
 const REPORT: &str = "report.html";
 const PLOTS: &str = "plots";
 const FILTER: &str = "seccomp-file.txt";
@@ -21,6 +23,8 @@ const FILTER: &str = "seccomp-file.txt";
 const MOST_WORKLOADS: usize = 100;
 /// Several times what the harness has; each is a row of those.
 const MOST_MODES: usize = 100;
+/// A hundred for each workload and mode of a record with many of both.
+const MOST_CALLS: usize = 200_000;
 
 /// The directory of one record.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -129,6 +133,7 @@ impl RecordDirectory {
             ("workloads", record.plan.workloads.len(), MOST_WORKLOADS),
             ("modes", record.plan.modes.len(), MOST_MODES),
             ("results", record.results.len(), MOST_WORKLOADS * MOST_MODES),
+            ("rows of calls", record.calls.len(), MOST_CALLS),
         ] {
             if found > most {
                 return Err(Error::TooMany {
@@ -241,6 +246,15 @@ impl RecordDirectory {
     /// [`Error::Io`].
     pub fn write_summary(&self, results: &[ResultRow]) -> Result<(), Error> {
         replace(&self.path, SUMMARY, summary_csv(results).as_bytes())
+    }
+
+    /// Writes `calls.csv`, atomically.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`].
+    pub fn write_calls(&self, rows: &[CallRow]) -> Result<(), Error> {
+        replace(&self.path, CALLS, calls_csv(rows).as_bytes())
     }
 
     /// Writes `plots/NAME.svg`, atomically. In `name`, anything but ASCII

@@ -2,7 +2,7 @@
 //!
 //! A measurement is a directory: `run.json` ([`Record`]: environment, plan,
 //! order, results) and `samples.csv` (one [`Sample`] a row, appended and
-//! flushed as it is taken); where it was asked for, a [`StopLine`] for each stop
+//! flushed as it is taken), and `calls.csv` (one [`CallRow`] a row); where it was asked for, a [`StopLine`] for each stop
 //! of a tracee. A comparison is a [`GateReport`]; windows on a running
 //! process are an [`AttachReport`]; what a host's noise
 //! is, a [`Calibration`]. Everything that draws or compares reads these
@@ -11,6 +11,7 @@
 mod attach;
 mod calibration;
 mod calls;
+mod calls_csv;
 mod counted;
 mod counter;
 mod csv_rows;
@@ -36,6 +37,7 @@ pub use attach::{
 };
 pub use calibration::{Calibration, Fingerprint, Floor};
 pub use calls::{CallStatistics, Latency};
+pub use calls_csv::{CallRow, calls_csv, median_text};
 pub use counted::counted;
 pub use counter::{Counter, CounterInfo, Counts};
 pub use csv_rows::csv_rows;
@@ -84,6 +86,10 @@ pub struct Record {
     pub plan: Plan,
     /// One row for each workload and mode, in plan order.
     pub results: Vec<ResultRow>,
+    /// What the modes counted of each call, a row a call, in plan order; absent from records from
+    /// before it was kept, and where the measurement did not come to write it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub calls: Vec<CallRow>,
     /// Blocks that were taken but left out, as others used more than the plan's limit.
     #[serde(default)]
     pub dropped_blocks: u32,

@@ -80,6 +80,14 @@ pub struct Sample {
     pub lifetime_ns: Option<u64>,
 }
 
+impl Sample {
+    /// Whether it counts: verified, and of an execution that took time.
+    #[must_use]
+    pub fn is_counted(&self) -> bool {
+        self.status == SampleStatus::Ok && self.executions > 0 && self.wall_ns > 0
+    }
+}
+
 /// A cell for each counter, as rows have them; the reader fills them in by the names of the columns.
 fn columns<S: Serializer>(counts: &Counts, serializer: S) -> Result<S::Ok, S::Error> {
     let mut cells = serializer.serialize_tuple(crate::Counter::ALL.len())?;

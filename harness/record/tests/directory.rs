@@ -2,7 +2,7 @@
 //! read is refused with a message that names the place.
 
 use harness_record::{
-    Calibration, ContextSwitches, Counter, Counts, Cpu, Distribution, Environment, Error,
+    Calibration, CallRow, ContextSwitches, Counter, Counts, Cpu, Distribution, Environment, Error,
     FilterSummary, Hooks, ModePlan, Pin, Placement, Plan, Provenance, Ratio, Record,
     RecordDirectory, Relation, ResultRow, Role, SCHEMA_VERSION, Sample, SampleStatus, SeccompState,
     Slot, State, TimeMeasure, WorkloadPlan, summary_csv,
@@ -196,8 +196,26 @@ fn record(seed: u64, state: State, words: Vec<String>) -> Record {
             filters: vec![],
         },
         results: vec![result_row()],
+        calls: vec![call_row()],
         dropped_blocks: 3,
         warnings: vec![],
+    }
+}
+
+fn call_row() -> CallRow {
+    CallRow {
+        workload: "command".into(),
+        mode: "ptrace".into(),
+        executions: 3,
+        abi: "i386".into(),
+        number: Some(3),
+        name: "read".into(),
+        calls: 10.5,
+        errors: Some(1.0),
+        total_ns: None,
+        mean_ns: None,
+        median_ns: Some(96.0),
+        p99_ns: None,
     }
 }
 

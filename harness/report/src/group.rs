@@ -17,9 +17,7 @@ impl<'a> Group<'a> {
             .iter()
             .filter(|sample| sample.workload == workload.name && sample.mode == mode.name)
             .partition(|sample| sample.status == SampleStatus::Dropped);
-        let (counted, failed) = kept.into_iter().partition(|sample| {
-            sample.status == SampleStatus::Ok && sample.executions > 0 && sample.wall_ns > 0
-        });
+        let (counted, failed) = kept.into_iter().partition(|sample| sample.is_counted());
         Self {
             mode,
             counted,

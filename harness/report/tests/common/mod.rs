@@ -196,6 +196,7 @@ pub(crate) fn record(plan: Plan, samples: &[Sample]) -> Record {
     let results = summarise(&plan, samples);
     Record {
         schema_version: SCHEMA_VERSION,
+        calls: Vec::new(),
         harness: Provenance {
             version: "0.1.0".into(),
             revision: Some("0123456789ab".into()),
