@@ -29,7 +29,7 @@ pub(super) struct AttachArgs {
         value_parser = clap::value_parser!(i32).range(1..),
         conflicts_with_all = [
             "workload", "command", "shell", "filter", "warmup", "max_pressure", "pin", "setup", "prepare", "conclude", "cleanup",
-            "ignore_failure", "accept_variation", "allow_loss", "show_output", "log_stops", "operations", "units", "jobs",
+            "ignore_failure", "accept_variation", "allow_loss", "show_output", "log_stops", "summary", "operations", "units", "jobs",
         ]
     )]
     pub(super) attach: Option<i32>,

@@ -3,7 +3,7 @@
 use crate::cmd::run::FormatArg;
 use crate::cmd::{Exit, print};
 use harness_record::{AttachReport, RecordDirectory};
-use harness_report::{render_attach, summarise_windows};
+use harness_report::{render, render_attach, render_with_calls, summarise_windows};
 use std::path::PathBuf;
 
 /// Make summary, plots and page of a record again, also of an interrupted one
@@ -14,6 +14,9 @@ pub(super) struct Args {
     /// What standard output gets
     #[arg(long, value_enum, default_value_t = FormatArg::Table)]
     format: FormatArg,
+    /// Print each call by its number, too, as `harness run --summary` does
+    #[arg(long)]
+    summary: bool,
 }
 
 pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
@@ -28,7 +31,12 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
     let directory = RecordDirectory::open(&args.directory)?;
     let record = harness_report::load(&directory)?;
     // First what does not depend on the directory, which may be on a full disk.
-    print(&harness_report::render(&record, args.format.into())?)?;
+    let render = if args.summary {
+        render_with_calls
+    } else {
+        render
+    };
+    print(render(&record, args.format.into())?)?;
     harness_report::write_report(&directory, &record)?;
     Ok(Exit::Fine)
 }

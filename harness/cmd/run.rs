@@ -12,7 +12,7 @@ use harness_mode::{Mode, SeccompFile};
 use harness_record::{
     Hooks, Pin, Record, RecordDirectory, SCHEMA_VERSION, State, StopLog, leave_out_busy_blocks,
 };
-use harness_report::Format;
+use harness_report::{Format, render, render_with_calls};
 use harness_sys::signals::Termination;
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -37,7 +37,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "LIST|all", value_delimiter = ',', default_value = "all", value_parser = NonEmptyStringValueParser::new())]
     modes: Vec<String>,
     /// System calls to trace, in strace's grammar: names, numbers, lists, %class, !, /regex, name@32
-    /// [default: connect; for a microbenchmark the call it makes]
+    /// [default: all with --summary; else connect, for a microbenchmark the call it makes]
     #[arg(long, value_name = "SET", allow_hyphen_values = true)]
     trace: Option<String>,
     /// A seccomp program of your own, as mode seccomp-file: bytes or text, as `harness filter show
@@ -110,6 +110,10 @@ pub(super) struct Args {
     /// What standard output gets
     #[arg(long, value_enum, default_value_t = FormatArg::Table)]
     format: FormatArg,
+    /// Print each call by its number, too, as strace -c does: how many, how many failed and how long they
+    /// took, as far as each mode knows. With --format csv that alone, what calls.csv holds
+    #[arg(long)]
+    summary: bool,
     /// Operations of a microbenchmark's loop
     #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = clap::value_parser!(u64).range(1..=1_000_000_000))]
     operations: Option<u64>,
@@ -180,6 +184,7 @@ pub(super) fn run(args: Args, verbose: bool) -> anyhow::Result<Exit> {
     args.attach.check()?;
     let started = OffsetDateTime::now_utc();
     let output = args.output.clone();
+    let summary = args.summary;
     let log = args.log_stops.clone();
     if let Some(log) = &log {
         StopLog::check(log)?;
@@ -222,7 +227,10 @@ pub(super) fn run(args: Args, verbose: bool) -> anyhow::Result<Exit> {
     };
     directory.write_record(&record)?;
     let finished = session.run(&directory, log, &termination)?;
-    finish(&mut record, &directory, finished, format)
+    let render = if summary { render_with_calls } else { render };
+    finish(&mut record, &directory, finished, |record| {
+        render(record, format)
+    })
 }
 
 /// Writes and prints what was taken, also where the measurement ended early.
@@ -230,7 +238,7 @@ fn finish(
     record: &mut Record,
     directory: &RecordDirectory,
     finished: Finished,
-    format: Format,
+    render: impl Fn(&Record) -> Result<String, harness_record::Error>,
 ) -> anyhow::Result<Exit> {
     record.finished_at = Some(OffsetDateTime::now_utc().format(&Rfc3339)?);
     let mut samples = finished.samples;
@@ -299,7 +307,7 @@ fn finish(
     }
     // After the record is whole: what cannot be printed is then still there.
     if !samples.is_empty() {
-        print(harness_report::render(record, format)?)?;
+        print(render(record)?)?;
     }
     Ok(exit)
 }
@@ -343,7 +351,8 @@ fn request(args: Args, verbose: bool) -> anyhow::Result<Request> {
     Ok(Request {
         targets,
         modes: modes::choose(&args.modes, args.filter.as_deref(), &args.peer)?,
-        trace: args.trace,
+        // What strace -c counts.
+        trace: args.trace.or(args.summary.then(|| "all".to_owned())),
         runs: args.runs,
         warmup: args.warmup,
         max_pressure: args.max_pressure,

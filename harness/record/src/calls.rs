@@ -44,11 +44,12 @@ impl CallStatistics {
     }
 
     /// Mean time of a call, nanoseconds: of those that returned, where that is known. `None` where
-    /// no time is known, or none returned.
+    /// no time is known, which a total of 0 says, too: of calls that never return, for one.
     #[must_use]
     pub fn mean_ns(&self) -> Option<f64> {
         let returned = self.latency.map_or(self.calls, |latency| latency.total());
-        (returned > 0).then_some(self.total_ns? as f64 / returned as f64)
+        let total = self.total_ns.filter(|&ns| ns > 0)?;
+        (returned > 0).then_some(total as f64 / returned as f64)
     }
 }
 
@@ -274,6 +275,11 @@ mod tests {
         assert_eq!(of(Some(latency(&[10, 20]))).mean_ns(), Some(15.0));
         assert_eq!(of(Some(Latency::default())).mean_ns(), None);
         assert_eq!(CallStatistics::counted(4).mean_ns(), None);
+        let never_returned = CallStatistics {
+            total_ns: Some(0),
+            ..of(None)
+        };
+        assert_eq!(never_returned.mean_ns(), None);
     }
 
     #[test]

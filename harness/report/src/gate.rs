@@ -240,7 +240,7 @@ fn table(report: &GateReport) -> String {
             "{} under {}\n\n",
             group[0].workload, group[0].mode
         ));
-        for line in terminal_table(&header(report), &rows).lines() {
+        for line in terminal_table(&header(report), &rows, 0).lines() {
             out.push_str(line.trim_end());
             out.push('\n');
         }
@@ -266,7 +266,7 @@ fn markdown(report: &GateReport) -> String {
         let names = [comparison.workload.clone(), comparison.mode.clone()];
         names.into_iter().chain(row(comparison)).collect()
     });
-    push_markdown_table(&mut out, &header, &rows.collect::<Vec<_>>());
+    push_markdown_table(&mut out, &header, &rows.collect::<Vec<_>>(), 0);
     for problem in problems(report) {
         out.push_str(&format!("- **{}**\n", escaped(&problem)));
     }

@@ -5,6 +5,7 @@
     reason = "write! would add a Result that is never an error"
 )]
 
+use crate::calls::{call_notes, call_tables};
 use crate::caption::{command_text, harness_text, kernel_text, machine_text, state_text};
 use crate::modes;
 use crate::plots::Plot;
@@ -18,6 +19,9 @@ table{border-collapse:collapse;margin:1rem 0}
 th,td{padding:.25rem .7rem;text-align:right;border-bottom:1px solid #ddd;vertical-align:bottom}
 th:first-child,td:first-child{text-align:left}
 table.facts td{text-align:left;vertical-align:top}
+table.calls th,table.calls td{text-align:right}
+table.calls th:last-child,table.calls td:last-child{text-align:left}
+table.calls tbody tr:last-child td{border-top:1px solid #222}
 pre{background:#f5f5f5;padding:.6rem;white-space:pre-wrap;overflow-wrap:anywhere}
 .warning{background:#fff3cd;border-left:4px solid #d55e00;padding:.5rem .8rem;margin:.5rem 0}
 .notes{color:#555;font-size:13px}
@@ -51,6 +55,7 @@ pub(crate) fn page(record: &Record, plots: &[Plot]) -> String {
     }
     for workload in &record.plan.workloads {
         push_view(&mut out, &View::new(record, workload), plots);
+        push_calls(&mut out, record, workload);
     }
     if let Some(view) = modes::capabilities(record) {
         push_view(&mut out, &view, &[]);
@@ -68,23 +73,9 @@ fn push_view(out: &mut String, view: &View, plots: &[Plot]) {
     for problem in &view.problems {
         push_warning(out, problem);
     }
-    out.push_str("<table>\n<thead><tr>");
-    for heading in &view.header {
-        out.push_str(&format!("<th>{}</th>", escaped(&unbroken(heading))));
-    }
-    out.push_str("</tr></thead>\n<tbody>\n");
-    for row in &view.rows {
-        out.push_str("<tr>");
-        for cell in row {
-            out.push_str(&format!("<td>{}</td>", escaped(cell)));
-        }
-        out.push_str("</tr>\n");
-    }
-    out.push_str("</tbody>\n</table>\n<div class=\"notes\">\n");
-    for note in &view.notes {
-        out.push_str(&element("div", note));
-    }
-    out.push_str("</div>\n");
+    out.push_str("<table>\n");
+    push_table(out, &view.header, &view.rows);
+    push_notes(out, &view.notes);
     for plot in plots.iter().filter(|plot| plot.workload == view.title) {
         out.push_str(&format!(
             "<figure role=\"img\" aria-label=\"{}\">\n{}</figure>\n",
@@ -92,6 +83,47 @@ fn push_view(out: &mut String, view: &View, plots: &[Plot]) {
             plot.svg
         ));
     }
+}
+
+/// The calls of a workload under each mode that knows them, folded up: there are many.
+fn push_calls(out: &mut String, record: &Record, workload: &WorkloadPlan) {
+    let tables = call_tables(record, workload);
+    if tables.is_empty() {
+        return;
+    }
+    out.push_str("<details>\n<summary>Calls by number</summary>\n");
+    for table in tables {
+        out.push_str(&element("h3", &table.title));
+        out.push_str("<table class=\"calls\">\n");
+        push_table(out, &table.header, &table.rows);
+    }
+    push_notes(out, &call_notes(record));
+    out.push_str("</details>\n");
+}
+
+/// What stands in a table, and its end.
+fn push_table(out: &mut String, header: &[String], rows: &[Vec<String>]) {
+    out.push_str("<thead><tr>");
+    for heading in header {
+        out.push_str(&format!("<th>{}</th>", escaped(&unbroken(heading))));
+    }
+    out.push_str("</tr></thead>\n<tbody>\n");
+    for row in rows {
+        out.push_str("<tr>");
+        for cell in row {
+            out.push_str(&format!("<td>{}</td>", escaped(cell)));
+        }
+        out.push_str("</tr>\n");
+    }
+    out.push_str("</tbody>\n</table>\n");
+}
+
+fn push_notes(out: &mut String, notes: &[String]) {
+    out.push_str("<div class=\"notes\">\n");
+    for note in notes {
+        out.push_str(&element("div", note));
+    }
+    out.push_str("</div>\n");
 }
 
 fn push_warning(out: &mut String, text: &str) {

@@ -78,7 +78,7 @@ pub(crate) fn terminal_text(views: &[View], warnings: &[String], notes: &[String
     let mut out = String::new();
     for view in views {
         out.push_str(&format!("{}\n\n", printable(&view.title)));
-        for line in terminal_table(&view.header, &view.rows).lines() {
+        for line in terminal_table(&view.header, &view.rows, 0).lines() {
             out.push_str(line.trim_end());
             out.push('\n');
         }
@@ -110,7 +110,7 @@ pub(crate) fn markdown_text(views: &[View], warnings: &[String], notes: &[String
     let mut out = String::new();
     for view in views {
         out.push_str(&format!("### {}\n\n", escaped(&view.title)));
-        push_markdown_table(&mut out, &view.header, &view.rows);
+        push_markdown_table(&mut out, &view.header, &view.rows, 0);
         for problem in &view.problems {
             out.push_str(&format!("- **{}**\n", escaped(problem)));
         }

@@ -7,8 +7,8 @@ use harness_record::steers;
 /// Columns of a terminal that the table fits into.
 const WIDTH: usize = 100;
 
-/// A table that fits; the first column is of names, the others of numbers.
-pub(crate) fn terminal_table(header: &[String], rows: &[Vec<String>]) -> String {
+/// A table that fits; column `names` is of names, the others of numbers.
+pub(crate) fn terminal_table(header: &[String], rows: &[Vec<String>], names: usize) -> String {
     let mut table = Table::new();
     table
         .load_style(TableStyle::new().header_separator(LineStyle::none().fill('─')))
@@ -21,7 +21,7 @@ pub(crate) fn terminal_table(header: &[String], rows: &[Vec<String>]) -> String 
         );
     for (at, column) in table.column_iter_mut().enumerate() {
         column.set_padding(if at == 0 { (0, 0) } else { (2, 0) });
-        column.set_cell_alignment(if at == 0 {
+        column.set_cell_alignment(if at == names {
             CellAlignment::Left
         } else {
             CellAlignment::Right
@@ -66,12 +66,19 @@ pub(crate) fn push_wrapped(out: &mut String, prefix: &str, text: &str) {
     out.push('\n');
 }
 
-/// A table of GitHub-flavoured Markdown.
-pub(crate) fn push_markdown_table(out: &mut String, header: &[String], rows: &[Vec<String>]) {
+/// A table of GitHub-flavoured Markdown; column `names` is of names, the others of numbers.
+pub(crate) fn push_markdown_table(
+    out: &mut String,
+    header: &[String],
+    rows: &[Vec<String>],
+    names: usize,
+) {
     let headings: Vec<String> = header.iter().map(|heading| unbroken(heading)).collect();
     push_markdown_row(out, &headings);
-    out.push_str("|:--|");
-    out.push_str(&"--:|".repeat(header.len().saturating_sub(1)));
+    out.push('|');
+    for at in 0..header.len() {
+        out.push_str(if at == names { ":--|" } else { "--:|" });
+    }
     out.push('\n');
     for row in rows {
         push_markdown_row(out, row);

@@ -7,10 +7,10 @@ mod common;
 
 use common::{CORE, plan, record, samples, workload};
 use harness_record::{
-    Counter, Pin, Placement, Record, RecordDirectory, Relation, Sample, SampleStatus, State,
-    WorkloadPlan,
+    CallRow, Counter, Pin, Placement, Record, RecordDirectory, Relation, Sample, SampleStatus,
+    State, WorkloadPlan,
 };
-use harness_report::{Format, load, render, summarise, write_report};
+use harness_report::{Format, load, render, render_with_calls, summarise, write_report};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -65,10 +65,68 @@ fn synthetic() -> (Record, Vec<Sample>) {
         }
     }
     let mut record = record(plan, &samples);
+    record.calls = calls();
     record
         .warnings
         .push("The processes were not pinned: stops across CPUs are more expensive.".into());
     (record, samples)
+}
+
+/// One mode knows calls and errors, one calls alone, and one times, too; the last executions of one
+/// were of two kinds.
+fn calls() -> Vec<CallRow> {
+    let row = |mode: &str, number, name: &str, calls, errors| CallRow {
+        workload: "make-sim".into(),
+        mode: mode.into(),
+        executions: 12,
+        abi: "x86_64".into(),
+        number: Some(number),
+        name: name.into(),
+        calls,
+        errors,
+        total_ns: None,
+        mean_ns: None,
+        median_ns: None,
+        p99_ns: None,
+    };
+    let timed =
+        |number, name, calls, errors, total_ns: f64, quantiles: Option<(f64, f64)>| CallRow {
+            total_ns: Some(total_ns),
+            mean_ns: quantiles.map(|_| total_ns / calls),
+            median_ns: quantiles.map(|(median, _)| median),
+            p99_ns: quantiles.map(|(_, p99)| p99),
+            ..row("seccomp-linear", number, name, calls, Some(errors))
+        };
+    vec![
+        row("ptrace", 0, "read", 10_417.0, Some(0.0)),
+        row("ptrace", 257, "openat", 3_312.5, Some(1_204.5)),
+        row("ptrace", 231, "exit_group", 1.0, Some(0.0)),
+        CallRow {
+            abi: "i386".into(),
+            ..row("ptrace", 20, "getpid", 2.0, Some(0.0))
+        },
+        CallRow {
+            number: None,
+            ..row("seccomp-bitmap", 0, "made|up", 3.0, None)
+        },
+        timed(
+            0,
+            "read",
+            10_417.0,
+            0.0,
+            9_812_345.0,
+            Some((700.5, 8_192.0)),
+        ),
+        timed(
+            257,
+            "openat",
+            3_312.0,
+            1_204.0,
+            21_000_000.0,
+            Some((4_301.0, 65_001.25)),
+        ),
+        timed(231, "exit_group", 1.0, 0.0, 0.0, None),
+    ]
 }
 
 fn committed() -> Record {
@@ -88,6 +146,10 @@ fn check(found: &str, file: &str) {
     assert!(found == expected, "{file} differs:\n{found}");
 }
 
+fn check_calls(format: Format, file: &str) {
+    check(&render_with_calls(&committed(), format).unwrap(), file);
+}
+
 fn check_format(format: Format, file: &str) {
     check(&render(&committed(), format).unwrap(), file);
 }
@@ -105,6 +167,39 @@ fn markdown() {
 #[test]
 fn csv() {
     check_format(Format::Csv, "summary.csv");
+}
+
+#[test]
+fn calls_as_a_table() {
+    check_calls(Format::Table, "calls.txt");
+}
+
+#[test]
+fn calls_as_markdown() {
+    check_calls(Format::Markdown, "calls.md");
+}
+
+#[test]
+fn calls_as_csv() {
+    check_calls(Format::Csv, "calls.csv");
+}
+
+/// A record of today without calls, and every one from before: said, and none is made up.
+#[test]
+fn a_record_without_calls_says_so() {
+    let mut record = committed();
+    record.calls.clear();
+    let json = record.to_json().unwrap();
+    assert!(!json.contains("\n  \"calls\""), "{json}");
+    assert_eq!(serde_json::from_str::<Record>(&json).unwrap(), record);
+    let of = |format| render_with_calls(&record, format).unwrap();
+    let text = of(Format::Table);
+    assert!(text.starts_with(&render(&record, Format::Table).unwrap()));
+    assert!(text.contains("No calls by number"), "{text}");
+    assert_eq!(
+        of(Format::Csv),
+        "workload,mode,abi,number,name,calls,errors,total_ns\n"
+    );
 }
 
 /// The format on disk is stable: what was committed is read, and written alike.
@@ -299,12 +394,16 @@ fn reports_are_written_into_the_directory() {
         "ebpf did not run: ",
         "seccomp-bitmap is NOT VERIFIED",
         "<td>Mitigation: IBRS</td>",
+        "<summary>Calls by number</summary>",
+        "<td>3312.5</td><td>1204.5</td><td>openat</td>",
     ] {
         assert!(html.contains(part), "{part}");
     }
     for outside in ["<script", "<link", "src=", "url("] {
         assert!(!html.contains(outside), "{outside}");
     }
+    // Only of the workload that has any.
+    assert_eq!(html.matches("<details>").count(), 1);
     assert_eq!(
         read("summary.csv"),
         fs::read_to_string(data().join("summary.csv")).unwrap()

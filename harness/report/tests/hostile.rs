@@ -5,7 +5,7 @@
 use harness_record::{Counter, Record, RecordDirectory, Sample, steers};
 use harness_report::{
     EXPORT_FORMATS, Format, NamedRecord, Selection, export, history, plot_history, plots, render,
-    render_history, summarise, write_report,
+    render_history, render_with_calls, summarise, write_report,
 };
 use serde_json::{Value, json};
 use std::path::Path;
@@ -71,10 +71,12 @@ fn is_tame(what: &str, text: &str, markup: bool) {
 /// Makes everything that is made of a record.
 fn make_all(what: &str, record: &Record, samples: &[Sample]) {
     for format in [Format::Table, Format::Json, Format::Csv, Format::Markdown] {
+        let whole = render_with_calls(record, format).unwrap();
+        is_tame(&format!("{what} with calls as {format:?}"), &whole, false);
         let text = render(record, format).unwrap();
         is_tame(&format!("{what} as {format:?}"), &text, false);
         if format == Format::Markdown {
-            assert!(!text.replace("\\<", "").contains("<script"), "{what}");
+            assert!(!whole.replace("\\<", "").contains("<script"), "{what}");
         }
     }
     for plot in plots(record) {
