@@ -52,6 +52,9 @@ pub struct Start<'f> {
     /// The filter that it installs on itself, and who answers its notifications. It does so after its
     /// release where that is a tracer or a supervisor, before it otherwise.
     pub filter: Option<(&'f [Insn], Listener)>,
+    /// After its release it waits once more, without a call, as the last thing before execve(2)
+    /// ([`Launched::hold`]). One whose filter has a listener does so in any case.
+    pub held: bool,
 }
 
 /// Whether a filter gets a listener for its `SECCOMP_RET_USER_NOTIF`.
@@ -68,11 +71,13 @@ impl<'f> Start<'f> {
     pub const UNTRACED: Self = Self {
         traced: false,
         filter: None,
+        held: false,
     };
     /// A tracer attaches before it is released; it has no filter.
     pub const TRACED: Self = Self {
         traced: true,
         filter: None,
+        held: false,
     };
 
     /// The same, and it installs `program` on itself.
@@ -82,6 +87,12 @@ impl<'f> Start<'f> {
             filter: Some((program, Listener::None)),
             ..self
         }
+    }
+
+    /// The same, and it waits for [`Launched::go_on`] as the last thing before execve(2).
+    #[must_use]
+    pub const fn held(self) -> Self {
+        Self { held: true, ..self }
     }
 
     /// The same with a listener, which this process takes.

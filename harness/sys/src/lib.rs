@@ -8,6 +8,7 @@
 compile_error!("the harness traces with the ptrace(2) register layout of x86-64 Linux");
 
 pub mod affinity;
+pub mod bpf;
 pub mod calls;
 pub mod files;
 pub mod launcher;

@@ -36,10 +36,9 @@ pub(super) fn fork(
     let ((go_read, go_write), (messages_read, messages_write)) = (pipe()?, pipe()?);
     // The child closes the other two before it puts anything in its place.
     let (go_read, messages_write) = (out_of_the_way(go_read)?, out_of_the_way(messages_write)?);
-    let handover = match start.filter {
-        Some((_, Listener::Taken)) => Some(Handover::new().map_err(failed("mmap(2)"))?),
-        _ => None,
-    };
+    let held = start.held || matches!(start.filter, Some((_, Listener::Taken)));
+    let handover = held.then(Handover::new).transpose();
+    let handover = handover.map_err(failed("mmap(2)"))?;
     let parent = process::own();
     // SAFETY: the child takes no lock that another thread could hold but those
     // of the allocator, which glibc keeps usable across fork(2), until it
@@ -90,7 +89,7 @@ fn arrange(
     handover: Option<&Handover>,
 ) -> Result<(), (Step, Errno)> {
     let own = nix::unistd::Pid::from_raw(process::own().0);
-    let alone = !start.traced && handover.is_none();
+    let alone = !start.traced && !matches!(start.filter, Some((_, Listener::Taken)));
     if let (true, Some((program, _))) = (alone, start.filter) {
         install(program, messages, seccomp::install)?;
     }
@@ -106,11 +105,12 @@ fn arrange(
     }
     drop(go);
     match (start.filter, handover) {
-        (Some((program, _)), Some(handover)) => {
+        (Some((program, Listener::Taken)), Some(handover)) => {
             let listener = install(program, messages, seccomp::install_with_listener)?;
-            handover.offer(listener);
+            handover.offer(Some(listener));
         }
         (Some((program, _)), None) if start.traced => install(program, messages, seccomp::install)?,
+        (_, Some(handover)) => handover.offer(None),
         _ => {}
     }
     if start.traced {

@@ -103,7 +103,7 @@ impl Launched {
     /// It was not to have a listener ([`Listener::Taken`](super::Listener::Taken)).
     pub fn take_listener(&mut self) -> Result<Notifications, LaunchError> {
         let failed = |operation| move |errno| LaunchError::Listener { operation, errno };
-        let listener = self.await_listener()?;
+        let listener = self.await_held()?.expect("a start with a listener");
         let child = process::descriptor(self.tid).map_err(failed("pidfd_open(2)"))?;
         let taken = process::take_descriptor(child.as_fd(), listener.number);
         let taken = taken.map_err(failed("pidfd_getfd(2)"))?;
@@ -111,11 +111,23 @@ impl Launched {
             .map_err(failed("seccomp(SECCOMP_GET_NOTIF_SIZES)"))
     }
 
-    fn await_listener(&mut self) -> Result<InstalledListener, LaunchError> {
+    /// Waits until a child that was released waits for [`go_on`](Self::go_on) as the last thing before
+    /// execve(2).
+    ///
+    /// # Errors
+    /// [`LaunchError`] where it never comes there. [`cancel`](Self::cancel) it then.
+    ///
+    /// # Panics
+    /// It is not to wait there ([`Start::held`](super::Start::held)).
+    pub fn hold(&mut self) -> Result<(), LaunchError> {
+        self.await_held().map(drop)
+    }
+
+    fn await_held(&mut self) -> Result<Option<InstalledListener>, LaunchError> {
         loop {
-            let handover = self.handover.as_ref().expect("a start with a listener");
-            if let Some(listener) = handover.offered() {
-                return Ok(listener);
+            let handover = self.handover.as_ref().expect("a start that is held");
+            if handover.waits() {
+                return Ok(handover.listener());
             }
             let ready = files::wait_ready([self.messages.as_fd()], Some(Duration::ZERO));
             let [said] = ready.map_err(|errno| LaunchError::Parent {
@@ -132,14 +144,14 @@ impl Launched {
             }
             if killed {
                 return Err(LaunchError::Listener {
-                    operation: "the child was killed before it had installed the filter",
+                    operation: "the child was killed before it had become its program",
                     errno: Errno::ESRCH,
                 });
             }
         }
     }
 
-    /// Lets a child go on whose listener was taken.
+    /// Lets a child go on that is held.
     pub fn go_on(&self) {
         if let Some(handover) = &self.handover {
             handover.go_on();
