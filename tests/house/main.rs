@@ -16,6 +16,7 @@ use std::collections::BTreeMap;
 /// The root package puts everything together and may use all.
 const ROOMS: &[(&str, &[&str])] = &[
     ("cbpf", &["insn"]),
+    ("ebpf", &[]),
     ("filter", &["cbpf", "syscalls"]),
     ("insn", &[]),
     (
@@ -34,7 +35,15 @@ const ROOMS: &[(&str, &[&str])] = &[
     (
         "mode",
         &[
-            "cbpf", "filter", "notify", "peer", "record", "sys", "syscalls", "tracer",
+            "cbpf",
+            "filter",
+            "notify",
+            "peer",
+            "record",
+            "sys",
+            "syscalls",
+            "tracepoint",
+            "tracer",
         ],
     ),
     ("notify", &["sys", "syscalls", "tracer"]),
@@ -45,6 +54,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("sys", &["insn"]),
     ("syscalls", &[]),
     ("testing", &["sys"]),
+    ("tracepoint", &["ebpf", "sys", "syscalls", "tracer"]),
     ("tracer", &["sys", "syscalls"]),
     ("verdict", &["record", "stats"]),
     ("workloads", &["sys"]),
