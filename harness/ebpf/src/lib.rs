@@ -9,6 +9,7 @@
 //! The kernel's reference is `Documentation/bpf/standardization/instruction-set.rst`.
 
 pub mod asm;
+pub mod btf;
 mod config;
 mod helper;
 mod insn;
