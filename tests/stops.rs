@@ -3,7 +3,7 @@
 mod common;
 
 use common::{FAIL, Harness, modes, row, text};
-use harness_mode::Mechanism;
+use harness_mode::{Mechanism, Role};
 use harness_testing::{Missing, clock_without_vdso, installed, skip};
 use serde_json::Value;
 use std::io::ErrorKind;
@@ -183,15 +183,12 @@ fn check(case: &Case, mode: &str, row: &Value) {
         Some(expected) => assert_eq!(stops(row), expected, "{name}"),
         None => assert_eq!(row["stops"]["total"].as_u64().unwrap_or(0), 0, "{name}"),
     }
-    match mechanism {
-        Mechanism::Nothing | Mechanism::FilterAlone => {
-            assert!(
-                row["traced_events"].is_null(),
-                "{name}: nobody is told of calls"
-            );
+    match (modes::role(mode), mechanism) {
+        (Role::Control | Role::OnButIdle, _) => {
+            assert!(row["traced_events"].is_null(), "{name}: it traces nothing");
         }
         // By its own set, which `verified` is about.
-        Mechanism::Peer => assert!(row["traced_events"].is_u64(), "{name}"),
+        (_, Mechanism::Peer) => assert!(row["traced_events"].is_u64(), "{name}"),
         _ => assert_eq!(row["traced_events"], case.traced, "{name}"),
     }
     if mechanism == Mechanism::UserNotification {
@@ -235,10 +232,10 @@ fn strace_counts_the_same_calls() {
     if !installed("strace", "comparison with strace's counts") {
         return;
     }
-    let told = |mechanism: Mechanism| {
-        modes::has_stops(mechanism) || mechanism == Mechanism::UserNotification
-    };
-    let modes = modes::available(told, "comparison with strace's counts");
+    // Peers that count calls when they return count other ones.
+    let ours = |mechanism: Mechanism| mechanism != Mechanism::Peer;
+    let mut modes = modes::available(ours, "comparison with strace's counts");
+    modes.retain(|mode| modes::role(mode) == Role::Tracer);
     let words = modes.join(",");
     let commands: [&[&str]; 4] = [
         &["/bin/true"],

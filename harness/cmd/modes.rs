@@ -2,7 +2,7 @@
 
 use crate::cmd::{Usage, filter};
 use harness_measure::{Choice, choose_modes};
-use harness_mode::{Mode, Peer, SeccompFile};
+use harness_mode::{Ebpf, Mode, Peer, SeccompFile};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -60,6 +60,10 @@ fn with_parameter(name: &str, parameter: &str) -> anyhow::Result<Arc<dyn Mode>> 
     }
     if name == SeccompFile::NAME {
         return seccomp_file(Path::new(parameter));
+    }
+    if let Some(mode) = Ebpf::with_parameter(name, parameter) {
+        let mode = mode.map_err(|why| Usage(format!("--modes {name}={parameter}: {why}")))?;
+        return Ok(Arc::new(mode));
     }
     if let Some(peer) = Peer::built_in(name) {
         // A run has a directory of its own.

@@ -61,7 +61,7 @@ fn there_is_a_record_before_the_first_window() {
     for format in ["table", "json", "csv", "markdown"] {
         let printed = text(&harness.stdout(&["report", "r", "--format", format]));
         if format == "table" {
-            for part in ["0 untraced, 0 traced", "did not come to its end"] {
+            for part in ["0 untraced, 0 under ptrace", "did not come to its end"] {
                 assert!(printed.contains(part), "{part}: {printed}");
             }
         }

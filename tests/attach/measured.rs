@@ -68,7 +68,7 @@ fn one_mode_has_a_control_all_the_same() {
         assert_eq!(windows(&report, mode).len(), 2, "{mode}");
     }
     for part in [
-        "2 untraced, 2 traced, of 2 planned each",
+        "2 untraced, 2 under ptrace, of 2 planned each",
         "sleep 600; 1 thread at",
     ] {
         assert!(table.contains(part), "{part}: {table}");

@@ -99,6 +99,15 @@ pub(crate) fn row<'a>(record: &'a Value, workload: &str, mode: &str) -> &'a Valu
     found.unwrap_or_else(|| panic!("no row for {workload} under {mode}"))
 }
 
+/// A number from the environment.
+pub(crate) fn number(variable: &str, default: u64) -> u64 {
+    let Ok(text) = std::env::var(variable) else {
+        return default;
+    };
+    let number = text.parse();
+    number.unwrap_or_else(|_| panic!("{variable}={text}: give a number"))
+}
+
 /// What a program wrote.
 pub(crate) fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()

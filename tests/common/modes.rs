@@ -1,7 +1,8 @@
 //! The modes of the registry by what they declare, and which of them can run here.
 
 use super::PATH;
-use harness_mode::Mechanism;
+use harness_mode::{About, Mechanism, Role};
+use harness_sys::process;
 use harness_testing::{Missing, skip};
 use serde_json::Value;
 use std::process::Command;
@@ -24,7 +25,8 @@ pub(crate) fn missing(mode: &str) -> Option<(Missing, String)> {
         .find(|known| known["name"] == mode)
         .expect("a mode of the registry");
     let why = found["unavailable_reason"].as_str()?.to_owned();
-    let missing = if why.contains("root") {
+    let privileged = about(mode).capabilities.needs_privileges && process::effective_user() != 0;
+    let missing = if privileged || why.contains("root") {
         Missing::Root
     } else if mechanism(mode) == Mechanism::Peer {
         Missing::Tool
@@ -34,12 +36,20 @@ pub(crate) fn missing(mode: &str) -> Option<(Missing, String)> {
     Some((missing, why))
 }
 
-/// How a mode of the registry takes a tracee over.
-pub(crate) fn mechanism(mode: &str) -> Mechanism {
+fn about(mode: &str) -> &'static About {
     harness_mode::find(mode)
         .expect("a mode of the registry")
         .about()
-        .mechanism
+}
+
+/// How a mode of the registry takes a tracee over.
+pub(crate) fn mechanism(mode: &str) -> Mechanism {
+    about(mode).mechanism
+}
+
+/// The part that a mode of the registry has in the comparison.
+pub(crate) fn role(mode: &str) -> Role {
+    about(mode).role
 }
 
 /// Whether a mechanism stops tracees by ptrace(2).

@@ -58,7 +58,7 @@ impl Log for Killer {
                 self.ends.insert(event.tid, end);
                 Ok(())
             }
-            What::Notification => Ok(()),
+            What::Notification | What::Returned(_) => Ok(()),
         }
     }
 }

@@ -255,6 +255,6 @@ fn column(kind: StopKind) -> &'static str {
         | StopKind::EventStop
         | StopKind::OtherEvent => "event",
         StopKind::Notification => "notification",
-        StopKind::Exited | StopKind::Killed | StopKind::Dying => "",
+        StopKind::Returned | StopKind::Exited | StopKind::Killed | StopKind::Dying => "",
     }
 }

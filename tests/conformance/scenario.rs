@@ -143,7 +143,9 @@ impl Kind {
     pub(crate) fn of(mode: &str) -> Self {
         let mode = harness_mode::find(mode).expect("a mode of the registry");
         match mode.about().mechanism {
-            Mechanism::Nothing => Self::Untraced,
+            Mechanism::Nothing | Mechanism::Tracepoint | Mechanism::TracepointStream => {
+                Self::Untraced
+            }
             Mechanism::FilterAlone => Self::FilterAlone,
             Mechanism::PtraceEveryCall => Self::EveryCall,
             Mechanism::PtraceFiltered => Self::Filtered,

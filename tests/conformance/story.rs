@@ -282,8 +282,8 @@ fn word(stop: &LoggedStop, calls: &TraceSet) -> Option<String> {
         StopKind::Exited => format!("exit{}", number(stop.exit_code)),
         StopKind::Killed => format!("kill{}", number(stop.signal)),
         StopKind::OtherEvent => "event".to_owned(),
-        // What killed it ends its line.
-        StopKind::Dying => return None,
+        // What killed it ends its line, and a program in the kernel stops nobody.
+        StopKind::Dying | StopKind::Returned => return None,
     })
 }
 

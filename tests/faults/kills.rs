@@ -1,7 +1,7 @@
 //! SIGKILL of any process that takes part, at any moment.
 
+use crate::common::number;
 use crate::common::{FAIL, Harness, modes, text, wait_until};
-use crate::number;
 use crate::processes::{Mark, Part, Process};
 use crate::record::{intact, rows};
 use harness_mode::Mechanism;

@@ -12,12 +12,3 @@ mod processes;
 mod record;
 mod resources;
 mod storms;
-
-/// A number from the environment.
-fn number(variable: &str, default: u64) -> u64 {
-    let Ok(text) = std::env::var(variable) else {
-        return default;
-    };
-    let number = text.parse();
-    number.unwrap_or_else(|_| panic!("{variable}={text}: give a number"))
-}

@@ -1,8 +1,8 @@
 //! Signals that stop and resume, or that nobody asked for, while a measurement
 //! runs: it takes longer, and comes to the same.
 
+use crate::common::number;
 use crate::common::{Harness, modes, row, text};
-use crate::number;
 use crate::processes::{Mark, Part, send};
 use crate::record::{intact, rows};
 use harness_mode::Mechanism;

@@ -21,7 +21,7 @@ use crate::{Error, environment, order};
 use account::Account;
 use counter::Reading;
 use described::{Foreign, describe, observations};
-use harness_mode::{Facts, Watcher};
+use harness_mode::{Facts, Mode, Watcher};
 use harness_record::{
     AttachPlan, AttachedProcess, CONTROL, Environment, ModePlan, Slot, TracerWindow, Window,
     control,
@@ -30,9 +30,10 @@ use harness_stats::random::Rng;
 use harness_sys::signals::Termination;
 use harness_sys::{Tid, files, pid_namespace, process};
 use harness_syscalls::{Table, TraceSet};
-use harness_tracer::attach::{AttachError, Process, Tree};
+use harness_tracer::running::{FindError, Process, Tree};
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tracing::{Attached, Spec, Tracing};
 
@@ -68,6 +69,7 @@ pub struct Attaching {
     plan: AttachPlan,
     environment: Environment,
     binary: PathBuf,
+    modes: Vec<Arc<dyn Mode>>,
     show_progress: bool,
 }
 
@@ -113,13 +115,19 @@ impl Attaching {
             &mut Rng::new(request.seed),
         );
         let binary = own_binary()?;
-        for mode in available.iter().filter(|mode| **mode != CONTROL) {
-            let trial = Tracing::start(&binary, &Spec::new(mode, tree, &trace))?;
+        let attaches = |mode: &&Arc<dyn Mode>| {
+            let name = &*mode.about().name;
+            name != CONTROL && available.contains(&name)
+        };
+        let chosen = request.modes.iter().map(|choice| &choice.mode);
+        let attaching: Vec<Arc<dyn Mode>> = chosen.filter(attaches).cloned().collect();
+        for mode in &attaching {
+            let trial = Tracing::start(&binary, &Spec::new(&**mode, tree, &trace))?;
             match trial.attached(termination)? {
                 Attached::Yes(trial) => {
                     trial.finish()?;
                 }
-                Attached::ProcessEnded => return Err(AttachError::NoProcess(process.id).into()),
+                Attached::ProcessEnded => return Err(FindError::NoProcess(process.id).into()),
             }
         }
         if let Some(command) = &request.rate_command {
@@ -129,6 +137,7 @@ impl Attaching {
             described: describe(tree),
             environment: environment::read(),
             binary,
+            modes: attaching,
             show_progress: request.show_progress,
             plan: AttachPlan {
                 seed: request.seed,
@@ -217,8 +226,9 @@ impl Attaching {
         termination: &Termination,
     ) -> Result<Option<Window>, Error> {
         let mut tracing = None;
-        if slot.mode != CONTROL {
-            let spec = Spec::new(&slot.mode, self.tree, &self.plan.trace);
+        let mut modes = self.modes.iter();
+        if let Some(mode) = modes.find(|mode| mode.about().name == slot.mode) {
+            let spec = Spec::new(&**mode, self.tree, &self.plan.trace);
             match Tracing::start(&self.binary, &spec)?.attached(termination)? {
                 Attached::Yes(attached) => tracing = Some(attached),
                 Attached::ProcessEnded => return Ok(None),

@@ -77,6 +77,13 @@ fn line(event: &Event<'_>) -> LoggedStop {
             stop: StopKind::Notification,
             ..line
         },
+        What::Returned(returned) => LoggedStop {
+            stop: StopKind::Returned,
+            result: returned.result,
+            arguments: Some(returned.arguments),
+            took_ns: returned.took_ns,
+            ..line
+        },
         What::Ended(End::Exited(code)) => LoggedStop {
             stop: StopKind::Exited,
             exit_code: Some(code),

@@ -82,9 +82,9 @@ pub enum Error {
     /// Nothing would be attached to.
     #[error("a mode is compared with none, and none alone attaches to nothing")]
     NothingAttached,
-    /// A process cannot be attached to.
+    /// There is no process to attach to.
     #[error(transparent)]
-    Attach(#[from] harness_tracer::attach::AttachError),
+    Attach(#[from] harness_tracer::running::FindError),
     /// The user's command did not print a counter.
     #[error(
         "rate command `{command}`: {why}; it must print one number, which grows with what the process does, and end with 0"

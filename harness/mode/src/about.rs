@@ -48,6 +48,10 @@ pub enum Mechanism {
     PtraceFiltered,
     /// A filter whose calls wait for a supervisor (`seccomp_unotify(2)`).
     UserNotification,
+    /// Programs at the kernel's tracepoints (bpf(2)), which a program cannot see.
+    Tracepoint,
+    /// The same, which hand over each call through a ring buffer.
+    TracepointStream,
     /// A tracer of somebody else's.
     Peer,
 }

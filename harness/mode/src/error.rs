@@ -30,7 +30,7 @@ pub fn no_filter_on_running() -> Unavailable {
         reason: "a filter cannot be installed on a process that is running: only the process itself can, before the \
                  calls it is for (seccomp(2))"
             .to_owned(),
-        remedy: "attach with mode ptrace, or have the harness start the program: harness run -- COMMAND"
+        remedy: "attach with mode ptrace or ebpf, or have the harness start the program: harness run -- COMMAND"
             .to_owned(),
     }
 }

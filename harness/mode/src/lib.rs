@@ -17,6 +17,15 @@
 
 mod about;
 mod allow;
+mod attach;
+mod ebpf;
+mod ebpf_bystander;
+mod ebpf_count;
+mod ebpf_empty;
+mod ebpf_errors;
+mod ebpf_histogram;
+mod ebpf_stream;
+mod ebpf_tree;
 mod error;
 mod file;
 mod filter;
@@ -32,6 +41,8 @@ mod user_notify;
 mod user_notify_sync;
 
 pub use about::{About, Capabilities, Colour, Group, Mechanism, Role};
+pub use attach::{Attach, AttachError, Watcher, Window};
+pub use ebpf::Ebpf;
 pub use error::{Error, Unavailable, no_filter_on_running};
 pub use file::SeccompFile;
 pub use filter::Filter;
@@ -39,12 +50,10 @@ pub use harness_tracer::End;
 pub use log::{Event, Log, What};
 pub use outcome::{Calls, Job, Outcome, TracerAccount, call_name, call_of};
 pub use peer::Peer;
-pub use ptrace::counts_of_tracer;
 pub use registry::{control, find, open, registry};
 
 use harness_sys::launcher::Launch;
 use harness_syscalls::TraceSet;
-use harness_tracer::attach::{AttachError, Tree, Window};
 use std::collections::BTreeMap;
 
 /// What was found out about a mode here, by name: the version of a peer, what the kernel can do.
@@ -123,31 +132,4 @@ pub enum Traced {
     Set(TraceSet),
     /// What a rule of its own says: they are compared with nothing.
     OwnRule,
-}
-
-/// Who watches processes that are running already, under a mode.
-pub enum Watcher<'a> {
-    /// Nobody: the mode is the control.
-    Nobody,
-    /// The mode's own way.
-    By(&'a dyn Attach),
-}
-
-/// A mode's way to watch processes that are running already, which go on unharmed
-/// whatever becomes of the watcher.
-pub trait Attach: Sync {
-    /// Attaches to the processes of `tree`, calls `attached`, watches them and the
-    /// children they make until `finished` says so, which it is asked a hundred times a
-    /// second, and lets go of all. It is called in a process that does only this, has one
-    /// thread, and ends afterwards.
-    ///
-    /// # Errors
-    /// [`AttachError`]; what was attached to is let go all the same.
-    fn watch(
-        &self,
-        tree: Tree,
-        set: &TraceSet,
-        attached: &mut dyn FnMut(),
-        finished: &dyn Fn() -> bool,
-    ) -> Result<Window, AttachError>;
 }

@@ -2,6 +2,7 @@
 
 use harness_sys::Tid;
 use harness_syscalls::Abi;
+use harness_tracepoint::Returned;
 use harness_tracer::End;
 use harness_tracer::observer::{Observer, Seen};
 use std::io;
@@ -40,6 +41,8 @@ pub enum What<'a> {
     Stop(&'a Seen),
     /// A call waited for a supervisor, which let it go on.
     Notification,
+    /// A call has ended that a program in the kernel saw; the task did not wait.
+    Returned(&'a Returned),
     /// The task ended; told once of each.
     Ended(End),
 }

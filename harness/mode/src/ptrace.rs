@@ -3,17 +3,18 @@
 
 use crate::outcome::calls_with_errors;
 use crate::{
-    About, Attach, Capabilities, Colour, Error, Facts, Group, Job, Mechanism, Mode, Outcome, Role,
-    Traced, TracerAccount, Unavailable, Watcher,
+    About, Attach, AttachError, Capabilities, Colour, Error, Facts, Group, Job, Mechanism, Mode,
+    Outcome, Role, Traced, TracerAccount, Unavailable, Watcher, Window,
 };
 use harness_record::{Counter, Counts};
 use harness_sys::launcher::{Launch, Start};
 use harness_syscalls::TraceSet;
 use harness_tracer::Events;
-use harness_tracer::attach::{AttachError, Tree, Window, watch};
+use harness_tracer::attach::watch;
 use harness_tracer::counts::Stops;
 use harness_tracer::machine::Policy;
 use harness_tracer::observer::Observer;
+use harness_tracer::running::Tree;
 use std::borrow::Cow;
 
 /// Mode `ptrace`.
@@ -77,7 +78,18 @@ impl Attach for Ptrace {
         attached: &mut dyn FnMut(),
         finished: &dyn Fn() -> bool,
     ) -> Result<Window, AttachError> {
-        watch(tree, Events::InSet(set), attached, finished)
+        let seen = watch(tree, Events::InSet(set), attached, finished)?;
+        Ok(Window {
+            counts: counts_of_tracer(&seen.counts, Some(seen.counts.calls_seen)),
+            wall: seen.wall,
+            attaching: seen.attaching,
+            detaching: seen.detaching,
+            ended: seen.ended,
+            processes: seen.processes,
+            unstopped: Some(seen.unstopped),
+            left_alone: seen.left_alone.iter().map(ToString::to_string).collect(),
+            tracer: TracerAccount::ThisProcess,
+        })
     }
 }
 
@@ -107,8 +119,7 @@ pub(crate) fn trace(
 }
 
 /// What a tracer counted, as records have it; `syscalls` where its policy shows every call.
-#[must_use]
-pub fn counts_of_tracer(counts: &harness_tracer::counts::Counts, syscalls: Option<u64>) -> Counts {
+fn counts_of_tracer(counts: &harness_tracer::counts::Counts, syscalls: Option<u64>) -> Counts {
     // Every stop takes a tracee over, and it waits for the tracer in each.
     let total = counts.stops.total();
     stops(&counts.stops)

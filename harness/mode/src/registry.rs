@@ -1,8 +1,24 @@
 //! The modes there are: one line each.
 
-use crate::{Mode, Peer, SeccompFile, allow, none, ptrace, seccomp, user_notify, user_notify_sync};
+use crate::ebpf::Ebpf;
+use crate::{
+    Mode, Peer, SeccompFile, allow, ebpf, ebpf_bystander, ebpf_count, ebpf_empty, ebpf_errors,
+    ebpf_histogram, ebpf_stream, ebpf_tree, none, ptrace, seccomp, user_notify, user_notify_sync,
+};
 use harness_record::Role;
 use std::sync::{Arc, LazyLock};
+
+/// The modes of eBPF, each with what the ones before it do but for the last two.
+pub(crate) static EBPF: [&Ebpf; 8] = [
+    &ebpf_empty::EMPTY,
+    &ebpf_tree::TREE,
+    &ebpf_count::COUNT,
+    &ebpf_errors::ERRORS,
+    &ebpf::TIME,
+    &ebpf_histogram::HISTOGRAM,
+    &ebpf_stream::STREAM,
+    &ebpf_bystander::BYSTANDER,
+];
 
 static REGISTRY: LazyLock<Vec<Arc<dyn Mode>>> = LazyLock::new(|| {
     let mut modes: Vec<Arc<dyn Mode>> = vec![
@@ -17,6 +33,9 @@ static REGISTRY: LazyLock<Vec<Arc<dyn Mode>>> = LazyLock::new(|| {
         Arc::new(user_notify::PLAIN),
         Arc::new(user_notify_sync::SYNC),
     ];
+    for mode in EBPF {
+        modes.push(Arc::new(mode.clone()));
+    }
     // One file and one line each in `harness_peer`.
     for peer in harness_peer::registry() {
         modes.push(Arc::new(Peer::new(peer.clone())));
@@ -57,6 +76,13 @@ pub fn open(name: &str, parameter: Option<&[u8]>) -> Result<Arc<dyn Mode>, Strin
             Ok(mode) => Ok(Arc::new(mode)),
             Err(error) => Err(error.to_string()),
         },
+        (name, Some(bytes)) if name.starts_with("ebpf") => {
+            let (mode, _) = name.split_once('=').unwrap_or((name, ""));
+            let word = str::from_utf8(bytes).map_err(|error| error.to_string())?;
+            let mode = Ebpf::with_parameter(mode, word)
+                .unwrap_or_else(|| Err(format!("no mode {mode}")))?;
+            Ok(Arc::new(mode))
+        }
         (name, Some(bytes)) => match Peer::from_parameter(bytes) {
             Ok(mode) if mode.about().name == name => Ok(Arc::new(mode)),
             Ok(_) => Err(format!("mode {name} does not take this parameter")),

@@ -172,12 +172,14 @@ pub struct CommandCount {
 pub struct TracerWindow {
     /// How long it counted, ns: a little longer than the window.
     pub counted_ns: u64,
-    /// How long it took to attach to all threads, ns.
+    /// How long it took to attach to everything, ns.
     pub attaching_ns: u64,
-    /// How long it took to detach all tracees, ns.
+    /// How long it took to let go of everything, ns.
     pub detaching_ns: u64,
-    /// Threads that did not stop in time to be attached or detached orderly.
-    pub unstopped: u32,
+    /// Threads that did not stop in time to be attached to or detached in an orderly way; `None` where the
+    /// mechanism stops nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unstopped: Option<u32>,
     /// Processes it attached to; `None` in a record from before descendants were.
     #[serde(default)]
     pub processes: Option<u32>,
@@ -187,8 +189,8 @@ pub struct TracerWindow {
     /// What it counted.
     #[serde(flatten)]
     pub counts: Counts,
-    /// CPU time of the tracer while it counted, ns.
-    pub cpu_ns: u64,
+    /// CPU time of the tracer while it counted, ns; `None` where the mechanism works within the tracees.
+    pub cpu_ns: Option<u64>,
 }
 
 /// One rate, without and with a tracer.

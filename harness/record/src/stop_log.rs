@@ -45,6 +45,12 @@ pub struct LoggedStop {
     /// What the call returned; a negated errno where it failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub result: Option<i64>,
+    /// The arguments of the call.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub arguments: Option<[u64; 6]>,
+    /// How long the call took, nanoseconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub took_ns: Option<u64>,
     /// `SECCOMP_RET_DATA` of the filter that stopped it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub data: Option<u32>,
@@ -97,6 +103,9 @@ pub enum StopKind {
     OtherEvent,
     /// No stop of ptrace(2): a call waited for a supervisor, which let it go on.
     Notification,
+    /// No stop: a call has ended that a program in the kernel saw. It has no result where the task ended
+    /// in it.
+    Returned,
     /// No stop: it exited. A process that nobody waited for is reported again when
     /// its parent ends and the tracer inherits it.
     Exited,

@@ -6,8 +6,8 @@ use crate::summary::{LEVEL, MIN_PAIRS};
 use crate::units::{UNKNOWN, count_text, duration_text, level_text, rate_ratio_text};
 use crate::view::View;
 use harness_record::{
-    AttachReport, AttachState, CONTROL, Counter, Error, Rate, RateDistribution, RateRatio, RateRow,
-    Window, counted, csv_rows,
+    AttachReport, AttachState, CONTROL, Counter, Error, ModePlan, Rate, RateDistribution,
+    RateRatio, RateRow, Role, Window, counted, csv_rows,
 };
 use harness_stats::{hodges_lehmann, median};
 use std::collections::BTreeMap;
@@ -22,12 +22,8 @@ pub fn summarise_windows(windows: &[Window]) -> Vec<RateRow> {
     };
     let untraced = windows.iter().filter(|window| window.is_control());
     let untraced: Vec<&Window> = untraced.collect();
-    let mut modes: Vec<Option<&str>> = Vec::new();
-    for window in windows.iter().filter(|window| !window.is_control()) {
-        if !modes.contains(&Some(window.mode.as_str())) {
-            modes.push(Some(&window.mode));
-        }
-    }
+    let traced = traced_modes(windows).into_iter();
+    let mut modes: Vec<Option<&str>> = traced.map(Some).collect();
     if modes.is_empty() {
         modes.push(None);
     }
@@ -49,6 +45,17 @@ pub fn summarise_windows(windows: &[Window]) -> Vec<RateRow> {
     modes.into_iter().flat_map(rows_of).collect()
 }
 
+/// The modes under which windows were traced, in the order in which they come.
+fn traced_modes(windows: &[Window]) -> Vec<&str> {
+    let mut modes: Vec<&str> = Vec::new();
+    for window in windows.iter().filter(|window| !window.is_control()) {
+        if !modes.contains(&window.mode.as_str()) {
+            modes.push(&window.mode);
+        }
+    }
+    modes
+}
+
 /// A rate in one window, per second.
 fn per_second(rate: Rate, window: &Window) -> Option<f64> {
     let tracer = window.tracer.as_ref();
@@ -66,7 +73,7 @@ fn per_second(rate: Rate, window: &Window) -> Option<f64> {
         Rate::Syscalls => (tracer?.counts.get(Counter::Syscalls)?, counted?),
         Rate::TracedEvents => (tracer?.counts.get(Counter::TracedEvents)?, counted?),
         Rate::Stops => (tracer?.counts.get(Counter::Stops)?, counted?),
-        Rate::TracerCpuNs => (tracer?.cpu_ns, counted?),
+        Rate::TracerCpuNs => (tracer?.cpu_ns?, counted?),
     };
     (ns > 0).then(|| count as f64 / (ns as f64 / 1e9))
 }
@@ -191,10 +198,18 @@ fn cells(row: &RateRow) -> Vec<String> {
 
 fn notes(report: &AttachReport) -> Vec<String> {
     let plan = &report.plan;
-    let taken = |of: fn(&&Window) -> bool| report.windows.iter().filter(of).count();
+    let taken = |of: &dyn Fn(&Window) -> bool| report.windows.iter().filter(|w| of(w)).count();
+    let mut windows = vec![format!("{} untraced", taken(&Window::is_control))];
+    let planned = |mode: &&ModePlan| {
+        mode.role() != Role::Control && plan.order.iter().any(|slot| slot.mode == mode.name)
+    };
+    windows.extend(plan.modes.iter().filter(planned).map(|mode| {
+        let of_mode = |window: &Window| window.mode == mode.name;
+        format!("{} under {}", taken(&of_mode), mode.name)
+    }));
     let mut notes = vec![
         format!(
-            "{}; {}{} at the start; trace set {}; windows of {}: {} untraced, {} traced, of {} planned each.",
+            "{}; {}{} at the start; trace set {}; windows of {}: {}, of {} planned each.",
             command_text(&report.process.command),
             counted(report.process.threads.into(), "thread"),
             match report.process.descendants {
@@ -203,8 +218,7 @@ fn notes(report: &AttachReport) -> Vec<String> {
             },
             plan.trace,
             duration_text(plan.window_ns as f64),
-            taken(|window| window.tracer.is_none()),
-            taken(|window| window.tracer.is_some()),
+            windows.join(", "),
             plan.runs
         ),
         "median a window; ratio: Hodges–Lehmann estimate of the paired windows and its signed-rank interval."
@@ -230,21 +244,22 @@ fn notes(report: &AttachReport) -> Vec<String> {
             level_text(LEVEL)
         ));
     }
-    let tracers = || {
-        report
-            .windows
-            .iter()
-            .filter_map(|window| window.tracer.as_ref())
-    };
     let middle = |values: Vec<f64>| Some(median(&values, LEVEL).ok()?.estimate);
-    let attaching = middle(tracers().map(|tracer| tracer.attaching_ns as f64).collect());
-    let detaching = middle(tracers().map(|tracer| tracer.detaching_ns as f64).collect());
-    if let Some((attaching, detaching)) = attaching.zip(detaching) {
-        notes.push(format!(
-            "Attaching to all threads took {}, detaching {} (medians); both are outside of the windows.",
-            duration_text(attaching),
-            duration_text(detaching)
-        ));
+    for mode in traced_modes(&report.windows) {
+        let of_mode = report.windows.iter().filter(|window| window.mode == mode);
+        let tracers: Vec<_> = of_mode
+            .filter_map(|window| window.tracer.as_ref())
+            .collect();
+        let attaching = tracers.iter().map(|tracer| tracer.attaching_ns as f64);
+        let detaching = tracers.iter().map(|tracer| tracer.detaching_ns as f64);
+        let times = middle(attaching.collect()).zip(middle(detaching.collect()));
+        notes.extend(times.map(|(attaching, detaching)| {
+            format!(
+                "{mode}: attaching took {}, detaching {} (medians); both are outside of the windows.",
+                duration_text(attaching),
+                duration_text(detaching)
+            )
+        }));
     }
     let mut refused: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for mode in plan.modes.iter().filter(|mode| !mode.available) {
@@ -364,11 +379,11 @@ mod tests {
                 counted_ns: 2 * SECOND,
                 attaching_ns: 1,
                 detaching_ns: 1,
-                unstopped: 0,
+                unstopped: Some(0),
                 processes: Some(1),
                 left_alone: Vec::new(),
                 counts,
-                cpu_ns: 7,
+                cpu_ns: Some(7),
             }),
         }
     }

@@ -13,9 +13,10 @@ use std::fs::File;
 use std::io::Write;
 use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt;
-use std::panic::{AssertUnwindSafe, catch_unwind, set_hook};
+use std::panic::{AssertUnwindSafe, catch_unwind, set_hook, take_hook};
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::Once;
 
 /// What a test needs and does not find.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -133,13 +134,20 @@ pub fn clock_without_vdso(library: &Path, needed: &[&str]) -> bool {
 /// Where `work` does; its message is on standard error.
 #[track_caller]
 pub fn in_own_process(work: impl FnOnce()) {
-    let Some(child) = process::fork().expect("fork(2)") else {
-        // What libtest captures would be lost, and another thread may hold a lock of standard error.
-        let own = std::io::stderr().as_fd().try_clone_to_owned();
+    // Not by the child, for which another thread that panics would hold the lock of the hook for ever.
+    static HOOK: Once = Once::new();
+    HOOK.call_once(|| {
+        let (tests, usual) = (std::process::id(), take_hook());
         set_hook(Box::new(move |panic| {
-            let own = own.as_ref().ok().and_then(|own| own.try_clone().ok());
+            if std::process::id() == tests {
+                return usual(panic);
+            }
+            // What libtest captures would be lost, and another thread may hold a lock of standard error.
+            let own = std::io::stderr().as_fd().try_clone_to_owned();
             let _ = own.map(|own| writeln!(File::from(own), "{panic}"));
         }));
+    });
+    let Some(child) = process::fork().expect("fork(2)") else {
         let done = catch_unwind(AssertUnwindSafe(work));
         calls::exit_group(u8::from(done.is_err()))
     };

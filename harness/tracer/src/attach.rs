@@ -22,10 +22,8 @@
 //! and had not restarted is lost then.
 
 mod error;
-mod tree;
 
 pub use error::AttachError;
-pub use tree::Tree;
 
 use crate::calls::Events;
 use crate::counts::Counts;
@@ -33,6 +31,7 @@ use crate::event_loop::{Error, Tracer, event_task};
 use crate::machine::{Policy, is_exec};
 use crate::observer::Nobody;
 use crate::obstacle::Obstacle;
+use crate::running::{FindError, Process, Tree, is_gone};
 use crate::stop::{Report, Stop, classify};
 use crate::stopped::Stopped;
 use harness_sys::procfs::{self, threads};
@@ -57,79 +56,6 @@ const REAPING: Duration = Duration::from_millis(5);
 
 /// How often the first thread of a process that executes again and again is tried.
 const ATTEMPTS: u32 = 20;
-
-/// How often it is looked whether a process has a thread that is alive, and how
-/// long is waited in between where it decides whether to begin.
-const LOOKS: u32 = 3;
-const BETWEEN_LOOKS: Duration = Duration::from_millis(5);
-
-/// A running process, which may end at any time and leave its id to another.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Process {
-    /// Its id.
-    pub id: Tid,
-    /// When it started, in ticks since boot: `starttime` of proc_pid_stat(5).
-    pub start_time: u64,
-}
-
-impl Process {
-    /// The process that has this id now, if it can be attached to as far as its status tells.
-    ///
-    /// # Errors
-    /// [`AttachError::NoProcess`], [`AttachError::Thread`], [`AttachError::NotNow`].
-    pub fn find(id: Tid) -> Result<Self, AttachError> {
-        let own = procfs::own_thread_status().unwrap_or_default();
-        for attempt in 1.. {
-            let Ok(status) = procfs::status(id) else {
-                break;
-            };
-            if let Some(group) = status.process()
-                && group != id
-            {
-                let group = group.0;
-                return Err(AttachError::Thread { tid: id, group });
-            }
-            let Some(mut why) = Obstacle::find(id, &status, &own) else {
-                break;
-            };
-            if matches!(why, Obstacle::Zombie | Obstacle::Kernel) {
-                // A process goes on without its first thread, which is a zombie then.
-                let others = threads(id).into_iter().filter(|&tid| tid != id);
-                let others = others.filter_map(|tid| procfs::status(tid).ok());
-                let mut obstacles = others.map(|status| Obstacle::find(id, &status, &own));
-                let dead = [Some(Obstacle::Zombie), Some(Obstacle::Kernel)];
-                match obstacles.find(|other| !dead.contains(other)) {
-                    Some(None) => break,
-                    Some(Some(other)) => why = other,
-                    // One that executes was about to take its place.
-                    None if attempt < LOOKS => {
-                        thread::sleep(BETWEEN_LOOKS);
-                        continue;
-                    }
-                    None => {}
-                }
-            }
-            return Err(AttachError::NotNow { process: id, why });
-        }
-        let start_time = start_time(id).ok_or(AttachError::NoProcess(id))?;
-        Ok(Self { id, start_time })
-    }
-
-    /// Whether it has not ended, nor left its id to another.
-    #[must_use]
-    pub fn is_there(self) -> bool {
-        // Of a thread that executes both ids may be seen dead: the first one's
-        // before it has that, its own after.
-        (0..LOOKS).any(|_| {
-            start_time(self.id) == Some(self.start_time)
-                && threads(self.id).into_iter().any(|tid| !is_gone(tid))
-        })
-    }
-}
-
-fn start_time(process: Tid) -> Option<u64> {
-    procfs::stat(process).ok()?.start_time()
-}
 
 /// What was seen of a process while it was traced.
 #[derive(Debug)]
@@ -171,6 +97,10 @@ pub fn watch(
 ) -> Result<Window, AttachError> {
     let ticks = Ticks::start(TICK).map_err(AttachError::Ticks)?;
     let process = tree.root;
+    if let Some(why) = in_the_way_of(tree) {
+        let process = process.id;
+        return Err(FindError::NotNow { process, why }.into());
+    }
     let mut tracer = Tracer::new(Policy::EveryCall, events, process.id, Nobody)?;
     tracer.attached = true;
     let mut watcher = Watcher {
@@ -259,7 +189,7 @@ impl Watcher<'_> {
                 let pass = self.seize_new()?;
                 // Its id may be another's now, which is detached at once.
                 if !self.process.is_there() {
-                    return Err(AttachError::NoProcess(self.process.id));
+                    return Err(FindError::NoProcess(self.process.id).into());
                 }
                 quiet = if pass.new == 0 && pass.traced > 0 {
                     quiet + 1
@@ -346,7 +276,7 @@ impl Watcher<'_> {
                 continue;
             }
             if !is_first && let Some(why) = in_the_way(tid) {
-                return Err(AttachError::NotNow { process, why });
+                return Err(FindError::NotNow { process, why }.into());
             }
             match seize(process, tid) {
                 Ok(true) => {}
@@ -523,6 +453,22 @@ fn leave(tid: Tid, stop: Stop) -> Result<Option<Tid>, AttachError> {
     Ok(child)
 }
 
+/// Why the first process is not to be traced, as far as the status of a thread that is alive and that of
+/// the harness tell: who traces the harness would wait for this tracer.
+fn in_the_way_of(tree: Tree) -> Option<Obstacle> {
+    let process = tree.root.id;
+    let harness = procfs::status(tree.without).unwrap_or_default();
+    let mut statuses = threads(process)
+        .into_iter()
+        .filter_map(|tid| procfs::status(tid).ok());
+    statuses
+        .find_map(|status| match Obstacle::find(process, &status, &harness) {
+            Some(why) if why.is_no_program() => None,
+            found => Some(found),
+        })
+        .flatten()
+}
+
 /// Why a thread of a descendant is not to be seized: it has a tracer, or is this process's own.
 fn in_the_way(tid: Tid) -> Option<Obstacle> {
     let status = procfs::status(tid).ok()?;
@@ -535,12 +481,6 @@ fn in_the_way(tid: Tid) -> Option<Obstacle> {
         Obstacle::Own | Obstacle::OwnTracer => true,
     };
     stays.then_some(obstacle)
-}
-
-/// Whether a thread has ended.
-#[must_use]
-pub fn is_gone(tid: Tid) -> bool {
-    procfs::status(tid).map_or(true, |status| status.has_ended())
 }
 
 /// Whether a thread is a tracee of this process.

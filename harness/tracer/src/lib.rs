@@ -19,6 +19,7 @@ pub mod obstacle;
 pub mod order;
 #[cfg(feature = "planted-slowdown")]
 mod planted;
+pub mod running;
 pub mod stop;
 mod stopped;
 mod tracees;

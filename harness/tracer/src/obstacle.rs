@@ -1,4 +1,4 @@
-//! Why a thread cannot be traced, as far as its status and the caller's tell before it is tried.
+//! Why a thread cannot be watched, as far as its status and the caller's tell before it is tried.
 
 use harness_sys::Tid;
 use harness_sys::procfs::{self, Fields};
@@ -45,6 +45,16 @@ impl Obstacle {
             return Some(Self::OwnTracer);
         }
         status.tracer().map(|tracer| Self::Traced(tracer.0))
+    }
+
+    /// Whether nobody could watch it, by whatever mechanism: the others are about ptrace(2).
+    pub(crate) fn is_for_all(self) -> bool {
+        matches!(self, Self::Own | Self::Zombie | Self::Kernel)
+    }
+
+    /// Whether the thread runs no program, or none any more.
+    pub(crate) fn is_no_program(self) -> bool {
+        matches!(self, Self::Zombie | Self::Kernel)
     }
 }
 

@@ -10,7 +10,7 @@
 
 use harness_sys::procfs::{self, Fields};
 use harness_sys::{Tid, process};
-use harness_tracer::attach::{Tree, is_gone};
+use harness_tracer::running::{Tree, is_gone};
 use std::collections::HashMap;
 use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt;

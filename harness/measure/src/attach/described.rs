@@ -1,8 +1,8 @@
 //! A running process in words, and what its windows showed beside numbers.
 
-use harness_record::{AttachedProcess, Window, counted};
+use harness_record::{AttachedProcess, Counter, Window, counted};
 use harness_sys::{Tid, procfs};
-use harness_tracer::attach::Tree;
+use harness_tracer::running::Tree;
 use std::fs::{File, read};
 use std::os::unix::fs::FileExt;
 
@@ -78,8 +78,19 @@ pub(super) fn observations(windows: &[Window], foreign: Foreign) -> Vec<String> 
             counted(alone.len() as u64, "descendant"),
         ));
     }
+    let lost: Vec<u64> = tracers()
+        .filter_map(|tracer| tracer.counts.get(Counter::LostEvents))
+        .filter(|&lost| lost > 0)
+        .collect();
+    if !lost.is_empty() {
+        observations.push(format!(
+            "{} lost in {}: what the tracer counts is too low there, by that much or more",
+            counted(lost.iter().sum(), "event"),
+            counted(lost.len() as u64, "window"),
+        ));
+    }
     let slow: Vec<u32> = tracers()
-        .map(|tracer| tracer.unstopped)
+        .filter_map(|tracer| tracer.unstopped)
         .filter(|&unstopped| unstopped > 0)
         .collect();
     if let Some(most) = slow.iter().max() {
@@ -117,6 +128,7 @@ pub(super) fn observations(windows: &[Window], foreign: Foreign) -> Vec<String> 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use harness_record::{Counts, TracerWindow};
 
     #[test]
     fn a_title_is_told_from_empty_arguments() {
@@ -153,5 +165,44 @@ mod tests {
         let said = observations(&[], Foreign { count: 2, of: 3 });
         assert!(said[0].starts_with("2 of 3 descendants belong to another user"));
         assert!(observations(&[], Foreign { count: 0, of: 3 }).is_empty());
+    }
+
+    /// Each is said where it was, and a mechanism that stops nothing has no thread that did not stop.
+    #[test]
+    fn what_a_tracer_missed_is_told() {
+        let window = |unstopped, lost: Option<u64>| Window {
+            mode: "a-tracer".to_owned(),
+            block: 0,
+            pass: 0,
+            started_ns: 0,
+            window_ns: 1,
+            cpu_ns: 0,
+            read_write_calls: Some(0),
+            voluntary_switches: 0,
+            involuntary_switches: 0,
+            threads: 1,
+            processes: Some(1),
+            rate_command: None,
+            tracer: Some(TracerWindow {
+                counted_ns: 1,
+                attaching_ns: 1,
+                detaching_ns: 1,
+                unstopped,
+                processes: Some(1),
+                left_alone: Vec::new(),
+                counts: Counts::default().with(Counter::LostEvents, lost),
+                cpu_ns: None,
+            }),
+        };
+        let said = |windows: &[Window]| observations(windows, Foreign::default());
+        assert!(said(&[window(Some(0), None), window(None, Some(0))]).is_empty());
+        let slow = said(&[window(Some(0), None), window(Some(2), None)]);
+        assert!(slow[0].starts_with("up to 2 threads did not stop within 2 s in 1 window"));
+        let lost = said(&[window(None, Some(3)), window(None, Some(4))]);
+        assert!(
+            lost[0].starts_with("7 events lost in 2 windows"),
+            "{lost:?}"
+        );
+        assert_eq!((slow.len(), lost.len()), (1, 1));
     }
 }

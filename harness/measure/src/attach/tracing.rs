@@ -8,12 +8,12 @@
 
 use super::interrupted;
 use crate::Error;
-use harness_mode::Watcher;
+use harness_mode::{AttachError, Mode, TracerAccount, Watcher};
 use harness_record::Counts;
 use harness_sys::signals::Termination;
 use harness_sys::{Tid, files, process, rusage};
 use harness_syscalls::{Table, TraceSet};
-use harness_tracer::attach::{AttachError, Process, Tree};
+use harness_tracer::running::{Process, Tree};
 use serde::{Deserialize, Serialize};
 use std::cell::Cell;
 use std::io::{BufRead, Read, Write};
@@ -33,6 +33,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Spec {
     mode: String,
+    /// What [`Mode::parameter`] says of it.
+    parameter: Option<Vec<u8>>,
     pid: i32,
     start_time: u64,
     /// The harness, which may descend from that process.
@@ -41,9 +43,10 @@ pub(super) struct Spec {
 }
 
 impl Spec {
-    pub(super) fn new(mode: &str, tree: Tree, trace: &str) -> Self {
+    pub(super) fn new(mode: &dyn Mode, tree: Tree, trace: &str) -> Self {
         Self {
-            mode: mode.to_owned(),
+            mode: mode.about().name.clone().into_owned(),
+            parameter: mode.parameter(),
             pid: tree.root.id.0,
             start_time: tree.root.start_time,
             harness: tree.without.0,
@@ -70,12 +73,12 @@ pub(super) struct Done {
     pub(super) counted_ns: u64,
     pub(super) attaching_ns: u64,
     pub(super) detaching_ns: u64,
-    pub(super) unstopped: u32,
+    pub(super) unstopped: Option<u32>,
     pub(super) processes: u32,
     pub(super) left_alone: Vec<String>,
     #[serde(flatten)]
     pub(super) counts: Counts,
-    pub(super) cpu_ns: u64,
+    pub(super) cpu_ns: Option<u64>,
 }
 
 /// Whether the tracer has attached.
@@ -266,13 +269,14 @@ fn trace(spec: &Spec) -> Message {
         Ok(set) => set,
         Err(error) => return failed(error.to_string()),
     };
-    let mode = harness_mode::find(&spec.mode);
-    let watcher = match mode.map(|mode| mode.watcher()) {
-        Some(Ok(Watcher::By(watcher))) => watcher,
-        Some(Err(why)) => return failed(format!("mode {} cannot attach: {why}", spec.mode)),
-        Some(Ok(Watcher::Nobody)) | None => {
-            return failed(format!("mode {} watches nothing", spec.mode));
-        }
+    let mode = match harness_mode::open(&spec.mode, spec.parameter.as_deref()) {
+        Ok(mode) => mode,
+        Err(why) => return failed(why),
+    };
+    let watcher = match mode.watcher() {
+        Ok(Watcher::By(watcher)) => watcher,
+        Ok(Watcher::Nobody) => return failed(format!("mode {} watches nothing", spec.mode)),
+        Err(why) => return failed(format!("mode {} cannot attach: {why}", spec.mode)),
     };
     let tree = Tree {
         root: Process {
@@ -297,17 +301,22 @@ fn trace(spec: &Spec) -> Message {
             counted_ns: super::nanoseconds(window.wall),
             attaching_ns: super::nanoseconds(window.attaching),
             detaching_ns: super::nanoseconds(window.detaching),
-            unstopped: u32::try_from(window.unstopped).unwrap_or(u32::MAX),
-            processes: u32::try_from(window.processes).unwrap_or(u32::MAX),
-            left_alone: window.left_alone.iter().map(ToString::to_string).collect(),
-            counts: harness_mode::counts_of_tracer(&window.counts, Some(window.counts.calls_seen)),
-            cpu_ns: super::nanoseconds(last.get().saturating_sub(first.get())),
+            unstopped: window.unstopped.map(to_u32),
+            processes: to_u32(window.processes),
+            left_alone: window.left_alone,
+            counts: window.counts,
+            cpu_ns: (window.tracer == TracerAccount::ThisProcess)
+                .then(|| super::nanoseconds(last.get().saturating_sub(first.get()))),
         }),
         Err(error) => Message::Failed {
-            gone: matches!(error, AttachError::NoProcess(_)),
+            gone: matches!(error, AttachError::ProcessEnded(_)),
             why: error.to_string(),
         },
     }
+}
+
+fn to_u32(count: usize) -> u32 {
+    u32::try_from(count).unwrap_or(u32::MAX)
 }
 
 /// Whether the harness has closed its end of standard input, or is gone.

@@ -2,35 +2,16 @@
 
 use crate::event_loop::Error;
 use crate::obstacle::Obstacle;
+use crate::running::FindError;
 use harness_sys::procfs::{self, Fields};
 use harness_sys::{Errno, Tid};
 
 /// Why a running process could not be traced. What was attached to has been detached.
 #[derive(Debug, thiserror::Error)]
 pub enum AttachError {
-    /// There is none, or there is none any more.
-    #[error(
-        "cannot attach to process {0}: there is no such process; `ps -e` lists those there are"
-    )]
-    NoProcess(Tid),
-    /// The id is that of a thread.
-    #[error(
-        "cannot attach to {tid}: it is a thread of process {group}; attach to that, and all its threads are traced"
-    )]
-    Thread {
-        /// As given.
-        tid: Tid,
-        /// Its process.
-        group: i32,
-    },
-    /// It is in no state to be traced.
-    #[error("cannot attach to process {process}: {why}")]
-    NotNow {
-        /// The process.
-        process: Tid,
-        /// What is in the way.
-        why: Obstacle,
-    },
+    /// It is not there, or in no state to be traced.
+    #[error(transparent)]
+    Process(#[from] FindError),
     /// The kernel does not allow it.
     #[error("cannot attach to process {process}: PTRACE_SEIZE of thread {tid}: {errno}; {why}")]
     Refused {
@@ -62,7 +43,7 @@ impl AttachError {
         let status = procfs::status(tid).unwrap_or_default();
         let own = procfs::own_thread_status().unwrap_or_default();
         if let Some(why) = Obstacle::find(tid, &status, &own) {
-            return Self::NotNow { process, why };
+            return FindError::NotNow { process, why }.into();
         }
         let scope = procfs::sysctl("kernel.yama.ptrace_scope");
         Self::Refused {
