@@ -1,7 +1,9 @@
 //! What is true of the stops and notifications of any run.
 
+use crate::common::modes;
 use crate::scenario::Kind;
 use crate::story::number;
+use harness_mode::Mechanism;
 use harness_record::{LoggedStop, Restart, StopKind, StopLine};
 use harness_syscalls::TraceSet;
 use serde_json::Value;
@@ -22,22 +24,26 @@ pub(crate) fn read(path: &Path) -> Result<Vec<StopLine>, String> {
         .collect()
 }
 
-/// A mode without stops has none in its record, a mode with a supervisor logs its notifications, and
-/// one that is not told of calls logs nothing. See [`stops`] and [`notifications`].
+/// A mode without stops has none in its record, a mode with a supervisor logs its notifications, one that
+/// streams calls logs each when it has ended, and one that is not told of calls logs nothing. See
+/// [`stops`], [`notifications`] and [`returned`].
 ///
 /// # Errors
 /// What is not so.
 pub(crate) fn check(
     lines: &[StopLine],
     set: &TraceSet,
-    kind: Kind,
+    mode: &str,
     row: &Value,
 ) -> Result<(), String> {
     const SHOWN: usize = 20;
+    let kind = Kind::of(mode);
     let mut errors = if kind.has_stops() {
         stops(lines, set, kind, row)
     } else if kind == Kind::Notified {
         notifications(lines, set, row)
+    } else if modes::mechanism(mode) == Mechanism::TracepointStream {
+        returned(lines, set, row)
     } else if lines.is_empty() {
         Vec::new()
     } else {
@@ -238,6 +244,33 @@ fn unlike(lines: &[StopLine], traced: u64, row: &Value) -> Vec<String> {
             format!("the record counts {counted} {kind} stops, the log {logged}")
         })
         .collect()
+}
+
+/// What is not as it must be with a mode that streams calls: each line is a call of the set, with a time
+/// where it has a result, and as many as the record counts.
+fn returned(lines: &[StopLine], set: &TraceSet, row: &Value) -> Vec<String> {
+    let mut errors = Vec::new();
+    for (at, line) in lines.iter().enumerate() {
+        let stop = &line.stop;
+        let traced = number(stop).is_some_and(|(abi, number)| set.contains(abi, number));
+        if stop.stop != StopKind::Returned || !traced || stop.arguments.is_none() {
+            errors.push(format!("line {}: no call of the set", at + 1));
+        }
+        if stop.result.is_some() != stop.took_ns.is_some() {
+            errors.push(format!(
+                "line {}: a result without a time, or a time without a result",
+                at + 1
+            ));
+        }
+    }
+    let told = lines.len() as u64;
+    if row["traced_events"] != told {
+        let counted = &row["traced_events"];
+        errors.push(format!(
+            "the record counts {counted} traced events, the log {told}"
+        ));
+    }
+    errors
 }
 
 /// Where a stop is counted.
