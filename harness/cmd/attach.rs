@@ -20,8 +20,8 @@ const DEFAULT_WINDOW: Duration = Duration::from_secs(2);
 #[derive(Debug, clap::Args)]
 pub(super) struct AttachArgs {
     /// Instead of running something, attach to a running process, its descendants and the children they
-    /// make: --runs windows traced and as many untraced. They go on unharmed. Modes ptrace and none, the
-    /// control, which is always taken
+    /// make: --runs windows under each mode and as many untraced. They go on unharmed. Modes ptrace and those
+    /// of eBPF, and none, the control, which is always taken
     #[arg(
         long,
         value_name = "PID",

@@ -7,6 +7,7 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+mod ebpf;
 mod ends;
 mod executing;
 mod measured;

@@ -60,6 +60,14 @@ pub(crate) fn has_stops(mechanism: Mechanism) -> bool {
     )
 }
 
+/// Whether programs at the kernel's tracepoints are the mechanism.
+pub(crate) fn at_tracepoints(mechanism: Mechanism) -> bool {
+    matches!(
+        mechanism,
+        Mechanism::Tracepoint | Mechanism::TracepointStream
+    )
+}
+
 /// The modes of the registry that `is` says of and that can run here, by name. Says of the others that
 /// `what` is skipped.
 pub(crate) fn available(is: impl Fn(Mechanism) -> bool, what: &str) -> Vec<&'static str> {

@@ -47,7 +47,7 @@ pub(crate) enum Under {
 impl Under {
     pub(crate) fn includes(self, mode: &str) -> bool {
         let mechanism = modes::mechanism(mode);
-        let tracepoints = at_tracepoints(mechanism);
+        let tracepoints = modes::at_tracepoints(mechanism);
         match self {
             Self::AfterOwnFilters => tracepoints || mechanism == Mechanism::PtraceFiltered,
             Self::Tracepoints => tracepoints,
@@ -64,19 +64,12 @@ fn never_returns(call: &str) -> bool {
     NEVER_RETURN.contains(&name)
 }
 
-fn at_tracepoints(mechanism: Mechanism) -> bool {
-    matches!(
-        mechanism,
-        Mechanism::Tracepoint | Mechanism::TracepointStream
-    )
-}
-
 /// Those of `wanted`, the reference, strace, and all modes at tracepoints that can run here, the
 /// reference first. `None` where there is nothing to compare; says what is skipped.
 pub(crate) fn available(wanted: &[&'static str], what: &str) -> Option<Vec<&'static str>> {
     let tracepoints = harness_mode::registry().iter().map(|mode| mode.about());
     let tracepoints = tracepoints
-        .filter(|about| at_tracepoints(about.mechanism) && about.role == Role::Tracer)
+        .filter(|about| modes::at_tracepoints(about.mechanism) && about.role == Role::Tracer)
         .map(|about| &*about.name);
     let all = [REFERENCE, "strace-c"].into_iter();
     let all = all.chain(wanted.iter().copied()).chain(tracepoints);

@@ -2,6 +2,7 @@
 
 use crate::common::number;
 use crate::common::{FAIL, Harness, modes, text, wait_until};
+use crate::objects::Objects;
 use crate::processes::{Mark, Part, Process};
 use crate::record::{intact, rows};
 use harness_mode::Mechanism;
@@ -66,6 +67,7 @@ impl Trial {
 
     /// Makes the trial; says whether the victim was met alive.
     fn run(&self) -> bool {
+        let before = Objects::now();
         let harness = Harness::new();
         let mark = Mark::new();
         let mut child = self.start(&harness, &mark);
@@ -87,6 +89,9 @@ impl Trial {
         }
         let left = mark.alive();
         assert!(left.is_empty(), "left behind: {left:?}");
+        if let Some(before) = before {
+            Objects::await_as(&before);
+        }
         self.judge(&harness, &output, met);
         let words = ["run", "--modes", self.mode, "--runs", "1", "--warmup", "0"];
         let again = harness.output(&[&words[..], &["--output", "next", "--", "true"]].concat());
@@ -180,8 +185,11 @@ fn is_peer(mode: &str) -> bool {
     modes::mechanism(mode) == Mechanism::Peer
 }
 
-fn trials(count: u64) {
-    let modes = modes::available(|_| true, "SIGKILL of any process");
+fn trials(count: u64, is: impl Fn(Mechanism) -> bool) {
+    let modes = modes::available(is, "SIGKILL of any process");
+    if modes.is_empty() {
+        return;
+    }
     let first = number("HARNESS_FAULTS_SEED", 1);
     let mut seen: BTreeMap<(Part, bool), u64> = BTreeMap::new();
     for seed in first..first + count {
@@ -201,11 +209,23 @@ fn trials(count: u64) {
 
 #[test]
 fn whoever_is_killed_nothing_is_left_and_files_are_whole() {
-    trials(number("HARNESS_FAULTS_TRIALS", 40));
+    trials(number("HARNESS_FAULTS_TRIALS", 40), |_| true);
+}
+
+/// The same under the modes whose programs the kernel runs: none of them stays.
+#[test]
+fn whoever_is_killed_no_program_stays_in_the_kernel() {
+    trials(number("HARNESS_FAULTS_TRIALS", 50), modes::at_tracepoints);
 }
 
 #[test]
 #[ignore = "takes about ten minutes: cargo test --test faults -- --ignored --nocapture"]
 fn a_thousand_kills() {
-    trials(1000);
+    trials(1000, |_| true);
+}
+
+#[test]
+#[ignore = "takes about twenty minutes: cargo test --test faults -- --ignored --nocapture"]
+fn a_thousand_kills_beside_programs_in_the_kernel() {
+    trials(1000, modes::at_tracepoints);
 }

@@ -8,6 +8,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 mod kills;
+mod objects;
 mod processes;
 mod record;
 mod resources;

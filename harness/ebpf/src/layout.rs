@@ -162,18 +162,6 @@ impl Totals {
         }
     }
 
-    /// What came since an earlier reading.
-    #[must_use]
-    pub fn since(&self, before: &Self) -> Self {
-        let (now, then) = (&self.latency, &before.latency);
-        Self {
-            calls: self.calls.saturating_sub(before.calls),
-            errors: self.errors.saturating_sub(before.errors),
-            total_ns: self.total_ns.saturating_sub(before.total_ns),
-            latency: std::array::from_fn(|i| now[i].saturating_sub(then[i])),
-        }
-    }
-
     /// Adds those of another CPU.
     pub fn add(&mut self, other: &Self) {
         self.calls += other.calls;

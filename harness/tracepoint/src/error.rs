@@ -49,9 +49,9 @@ pub enum Error {
         "cannot attach to process {0}: it makes processes faster than the list of them is read"
     )]
     Restless(Tid),
-    /// The processes could not be waited for.
-    #[error("cannot wait for a process and a time: poll(2): {0}")]
-    Poll(Errno),
+    /// The end of the process could not be waited for, by the system call that is named.
+    #[error("cannot wait for the end of the process: {0}: {1}")]
+    Watch(&'static str, Errno),
     /// The first process never became its program.
     #[error(transparent)]
     Launch(#[from] LaunchError),

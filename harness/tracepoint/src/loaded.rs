@@ -110,10 +110,6 @@ impl Loaded {
         for spec in maps(&config) {
             created.insert(spec.map, create(&spec)?);
         }
-        if let Some(slots) = created.get(&Map::Slots) {
-            let written = slots.update(&ONLY, &table.bytes);
-            written.map_err(map_error("write", Map::Slots))?;
-        }
         let descriptor = |map: Map| created.get(&map).map_or(-1, |map| map.as_fd().as_raw_fd());
         let mut loaded = Vec::new();
         for program in programs(&config) {
@@ -128,13 +124,27 @@ impl Loaded {
             })?;
             loaded.push((program, in_kernel));
         }
-        Ok(Self {
+        let loaded = Self {
             config,
             table,
             maps: created,
             programs: loaded,
             links: Vec::new(),
-        })
+        };
+        if loaded.config.attachment == Attachment::Launched {
+            loaded.begin()?;
+        }
+        Ok(loaded)
+    }
+
+    /// Tells the programs which calls are traced. Until then they trace none; of a tree that is launched
+    /// they know from the beginning.
+    pub(crate) fn begin(&self) -> Result<(), Error> {
+        let Some(slots) = self.maps.get(&Map::Slots) else {
+            return Ok(());
+        };
+        let written = slots.update(&ONLY, &self.table.bytes);
+        written.map_err(map_error("write", Map::Slots))
     }
 
     /// What the programs were made from.

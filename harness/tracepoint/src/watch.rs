@@ -3,8 +3,8 @@
 //! The programs are attached first, and know nobody. Then the ids of the processes are written to a map,
 //! and whoever enters a call and is among them is enrolled from that call on. A child of a process that is
 //! among them is enrolled when it is made; so the list of processes is read again until whatever is new
-//! in it was made by one of those ([`Listed`]). What was counted until then is no part of the result. A call that was begun before is not
-//! counted, as under every tracer that attaches.
+//! in it was made by one of those ([`Listed`]). Only then do the programs learn which calls are traced, so
+//! a call that was begun before is not counted, as under every tracer that attaches.
 
 use crate::error::Error;
 use crate::loaded::{Call, Loaded, Lost, Options, map_error};
@@ -66,8 +66,15 @@ pub fn watch(
     finished: &dyn Fn() -> bool,
 ) -> Result<Watched, Error> {
     let started = Instant::now();
-    let gone = |_| FindError::NoProcess(tree.root.id);
-    let end = process::descriptor(tree.root.id).map_err(gone)?;
+    let gone = || FindError::NoProcess(tree.root.id);
+    let end = process::descriptor(tree.root.id).map_err(|errno| match errno {
+        Errno::ESRCH => gone().into(),
+        errno => Error::Watch("pidfd_open(2)", errno),
+    })?;
+    // Its id may have been another's then.
+    if !tree.root.is_there() {
+        return Err(gone().into());
+    }
     let options = Options {
         attachment: Attachment::Running,
         ..options
@@ -80,17 +87,15 @@ pub fn watch(
     if loaded.config().has_tree() {
         match tracked {
             Tracked::Program => listed.add_tree(&loaded, tree)?,
-            Tracked::Other => listed.add(&loaded, process::own(), 0)?,
+            Tracked::Other => {
+                listed.add(&loaded, process::own(), 0)?;
+            }
         }
     }
-    // Its id may have been another's before the descriptor was there.
-    if !tree.root.is_there() {
-        return Err(gone(Errno::ESRCH).into());
-    }
     let processes = listed.processes.len() + listed.born.len();
-    let before = Counted::read(&loaded, stream.as_mut())?;
     let attaching = started.elapsed();
     let started = Instant::now();
+    loaded.begin()?;
     attached();
     let mut swept = started;
     let mut ended = false;
@@ -98,7 +103,7 @@ pub fn watch(
         let ring = stream.as_ref().and_then(Beside::descriptor);
         let other = ring.unwrap_or(end.as_fd());
         let ready = files::wait_readable_within([end.as_fd(), other], Some(TICK));
-        let [of_process, of_ring] = ready.map_err(Error::Poll)?;
+        let [of_process, of_ring] = ready.map_err(|errno| Error::Watch("poll(2)", errno))?;
         ended = of_process;
         if let Some(stream) = stream.as_mut().filter(|_| of_ring) {
             stream.read()?;
@@ -112,69 +117,32 @@ pub fn watch(
     let started = Instant::now();
     loaded.detach();
     let detaching = started.elapsed();
-    let after = Counted::read(&loaded, stream.as_mut())?;
+    let calls = match &mut stream {
+        None => loaded.calls()?,
+        Some(stream) => {
+            stream.read()?;
+            stream.calls()
+        }
+    };
     Ok(Watched {
-        calls: after.calls_since(&before),
+        calls,
         wall,
         attaching,
         detaching,
         ended,
         processes,
         left_alone: listed.left_alone.into_values().collect(),
-        lost: after.lost_since(&before),
+        lost: loaded.lost()?,
         tells_i386: loaded.config().status_offset.is_some(),
     })
 }
 
-/// What was counted so far.
-struct Counted {
-    calls: Vec<Call>,
-    lost: Lost,
-}
-
-impl Counted {
-    fn read(loaded: &Loaded, stream: Option<&mut Stream<'_>>) -> Result<Self, Error> {
-        let calls = match stream {
-            None => loaded.calls()?,
-            Some(stream) => {
-                stream.read()?;
-                stream.calls()
-            }
-        };
-        let lost = loaded.lost()?;
-        Ok(Self { calls, lost })
-    }
-
-    /// Numbers that were not seen since are left out.
-    fn calls_since(&self, before: &Self) -> Vec<Call> {
-        let key = |call: &Call| (call.abi, call.number);
-        let before: HashMap<_, _> = before.calls.iter().map(|c| (key(c), c.totals)).collect();
-        let since = self.calls.iter().map(|call| match before.get(&key(call)) {
-            None => *call,
-            Some(before) => Call {
-                totals: call.totals.since(before),
-                ..*call
-            },
-        });
-        since.filter(|call| call.totals.calls > 0).collect()
-    }
-
-    /// A task that found no room is missing from then on, also one from before.
-    fn lost_since(&self, before: &Self) -> Lost {
-        Lost {
-            tasks: self.lost.tasks,
-            records: self.lost.records.saturating_sub(before.lost.records),
-            runs: self.lost.runs.saturating_sub(before.lost.runs),
-        }
-    }
-}
-
 /// The processes whose tasks are enrolled when they are seen.
 ///
-/// A process that a reading of the list finds for the first time may have been made before its parent was
-/// written to the map, and then nobody has enrolled it; nor those that it made itself. But not if its
-/// parent was written before the reading before this one began, which would have found it: then
-/// it was enrolled when it was made, and so are all that descend from it.
+/// A process that a reading of the list finds for the first time may have been made before its parent was in
+/// the map. Then nobody has enrolled it, nor those that it made itself: it is added to the map, and the list is
+/// read again. If its parent was in the map when the last reading began, which did not find it, it is
+/// younger than that, and was enrolled when it was made. So were all that descend from it.
 #[derive(Default)]
 struct Listed {
     /// Those in the map, each with the number of the reading that found it.
@@ -189,6 +157,9 @@ impl Listed {
     fn add_tree(&mut self, loaded: &Loaded, tree: Tree) -> Result<(), Error> {
         let deadline = Instant::now() + PATIENCE;
         for reading in 0.. {
+            if !tree.root.is_there() {
+                return Err(FindError::NoProcess(tree.root.id).into());
+            }
             let mut news = false;
             for id in tree.processes() {
                 if self.knows(id) {
@@ -197,8 +168,7 @@ impl Listed {
                 if self.was_enrolled(id, reading) {
                     self.born.insert(id);
                 } else {
-                    news = true;
-                    self.add(loaded, id, reading)?;
+                    news |= self.add(loaded, id, reading)?;
                 }
             }
             if !news {
@@ -225,14 +195,15 @@ impl Listed {
         })
     }
 
-    fn add(&mut self, loaded: &Loaded, id: Tid, reading: u32) -> Result<(), Error> {
+    /// Whether it is still there: the children of one that has ended belong to the tree no longer.
+    fn add(&mut self, loaded: &Loaded, id: Tid, reading: u32) -> Result<bool, Error> {
         if loaded.config().pid_namespace.is_some() && !is_numbered_here(id) {
             let why = format!(
                 "cannot attach to process {id}: it is in a PID namespace of its own, and programs cannot \
                  tell its number in that of this harness: run the harness in the initial one"
             );
             self.left_alone.insert(id, why);
-            return Ok(());
+            return Ok(false);
         }
         let written = loaded.map(Map::Processes).update(&key(id), &[0; 4]);
         match written {
@@ -243,17 +214,16 @@ impl Listed {
                     "cannot attach to process {id}: there are more than {most} processes, for which the map has room"
                 );
                 self.left_alone.insert(id, why);
-                return Ok(());
+                return Ok(false);
             }
             Err(errno) => return Err(map_error("write", Map::Processes)(errno)),
         }
-        match Process::of(id) {
-            Some(process) => {
-                self.processes.insert(id, (process, reading));
-                Ok(())
-            }
-            None => remove(loaded, id),
-        }
+        let Some(process) = Process::of(id) else {
+            remove(loaded, id)?;
+            return Ok(false);
+        };
+        self.processes.insert(id, (process, reading));
+        Ok(true)
     }
 
     /// Takes out those that have ended.
