@@ -96,12 +96,15 @@ impl Subject {
             skip(missing, &format!("{name} under {mode}: {why}"));
             return Ok(());
         }
-        let mut sets = vec![("short", self.scenario.short)];
-        // Nobody is told which calls a peer sees, and one that takes names need not know all of a
-        // long set.
-        if Kind::of(mode) != Kind::Peer {
-            sets.push(("long", self.scenario.long));
-        }
+        let (short, long) = (("short", self.scenario.short), ("long", self.scenario.long));
+        let sets = match Kind::of(mode) {
+            // Nobody is told which calls a peer sees, and one that takes names need not know all of a
+            // long set.
+            Kind::Peer => vec![short],
+            // The program sees nothing of either, and the long one does more.
+            Kind::Untraced => vec![long],
+            _ => vec![short, long],
+        };
         for (length, set) in sets {
             let checked = match self.scenario.way {
                 Way::KilledAtEachStop => self.killed_at_each_stop(mode, set, programs),
