@@ -23,7 +23,7 @@ mod watch;
 
 pub use error::Error;
 pub use harness_ebpf::layout::Totals;
-pub use harness_ebpf::{Attachment, Hooks, Level, Scope};
+pub use harness_ebpf::{Attachment, Hooks, Level, Scope, Tracepoint};
 pub use loaded::{Call, Loaded, Lost, Options};
 pub use log::{Log, Returned};
 pub use observer::{Outcome, Tracked, observe};

@@ -288,23 +288,22 @@ impl Loaded {
             lost.tasks = control.lost_tasks;
             lost.records = control.lost_records;
         }
-        for (program, info) in self.info()? {
-            if program.is_some() {
-                lost.runs += info.recursion_misses.unwrap_or(0);
-            }
+        for (_, info) in self.attached()? {
+            lost.runs += info.recursion_misses.unwrap_or(0);
         }
         Ok(lost)
     }
 
-    /// What the kernel says of each program, by its tracepoint.
+    /// What the kernel says of each program that has a tracepoint.
     ///
     /// # Errors
     /// [`Error::Program`].
-    pub fn info(&self) -> Result<Vec<(Option<Tracepoint>, bpf::ProgramInfo)>, Error> {
-        let info = self.programs.iter().map(|(program, loaded)| {
+    pub fn attached(&self) -> Result<Vec<(Tracepoint, bpf::ProgramInfo)>, Error> {
+        let info = self.programs.iter().filter_map(|(program, loaded)| {
+            let tracepoint = program.tracepoint?;
             let info = loaded.info();
-            let info = info.map_err(program_error("ask about", program.name))?;
-            Ok((program.tracepoint, info))
+            let info = info.map_err(program_error("ask about", program.name));
+            Some(info.map(|info| (tracepoint, info)))
         });
         info.collect()
     }

@@ -4,6 +4,8 @@ use crate::error::Error;
 use crate::loaded::{Call, Loaded, Lost, Options};
 use crate::log::Log;
 use crate::stream::Stream;
+use harness_ebpf::Tracepoint;
+use harness_sys::bpf::ProgramInfo;
 use harness_sys::launcher::{Launch, LaunchReport, Launched, Start};
 use harness_sys::process;
 use harness_syscalls::TraceSet;
@@ -33,6 +35,9 @@ pub struct Outcome {
     pub tasks: Option<u64>,
     /// What was lost.
     pub lost: Lost,
+    /// What the kernel says of each program that was attached. Its runs are counted and timed where
+    /// somebody asked for it ([`harness_sys::bpf::enable_statistics`]).
+    pub programs: Vec<(Tracepoint, ProgramInfo)>,
     /// What its first process had to do to start.
     pub launch: LaunchReport,
     /// Whether calls of i386 can be told from those of x86-64.
@@ -106,6 +111,7 @@ fn to_its_end(
         calls,
         tasks,
         lost: loaded.lost()?,
+        programs: loaded.attached()?,
         launch: child.report()?,
         tells_i386: loaded.config().status_offset.is_some(),
     })
