@@ -2,6 +2,7 @@
 //! mode's price is the tracepoint's. A process of its own for each level, as a mode has it.
 
 use crate::loading::LEVELS;
+use harness_stats::median;
 use harness_sys::launcher::Launch;
 use harness_sys::{bpf, process};
 use harness_syscalls::{Table, TraceSet};
@@ -16,6 +17,7 @@ pub(crate) const CALLS_WORD: &str = "__calls";
 const CALLS: u32 = 200_000;
 
 /// Of one program at a tracepoint of calls.
+#[derive(Debug, Clone)]
 pub(crate) struct Run {
     pub(crate) tracepoint: String,
     /// Of one run, ns; reading the clock before and after it is a part.
@@ -24,8 +26,28 @@ pub(crate) struct Run {
     pub(crate) jited_bytes: u32,
 }
 
-/// The programs at the tracepoints of calls of one level.
+/// How often each level is measured.
+const ROUNDS: usize = 5;
+
+/// The programs at the tracepoints of calls of one level: medians.
 pub(crate) fn measure(mode: &str) -> Result<Vec<Run>, String> {
+    let rounds: Vec<Vec<Run>> = (0..ROUNDS).map(|_| once(mode)).collect::<Result<_, _>>()?;
+    let mut runs = Vec::new();
+    for (at, first) in rounds[0].iter().enumerate() {
+        let all: Vec<f64> = rounds
+            .iter()
+            .filter_map(|runs| Some(runs.get(at)?.ns))
+            .collect();
+        let middle = median(&all, 0.95).map_err(|error| error.to_string())?;
+        runs.push(Run {
+            ns: middle.estimate,
+            ..first.clone()
+        });
+    }
+    Ok(runs)
+}
+
+fn once(mode: &str) -> Result<Vec<Run>, String> {
     let own = std::env::current_exe().map_err(|error| error.to_string())?;
     let output = Command::new(own).args([WORD, mode]).output();
     let output = output.map_err(|error| error.to_string())?;
