@@ -501,6 +501,8 @@ fn nothing_survives_the_death_of_the_harness() {
 fn the_record_holds_what_was_asked_for() {
     let harness = Harness::new();
     let record = harness.record(&[
+        "--modes",
+        "core,seccomp-allow,user-notify",
         "--workload",
         "getppid,open-close",
         "--operations",

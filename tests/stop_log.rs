@@ -78,6 +78,10 @@ fn every_counted_stop_is_a_line() {
             let told = of_run.len();
             assert_eq!(count(&["notification"]), told, "{mode}, {index}");
             assert_eq!(told.to_string(), column("traced_events"), "{mode}, {index}");
+        } else if mechanism == Mechanism::TracepointStream {
+            let told = of_run.len();
+            assert_eq!(count(&["returned"]), told, "{mode}, {index}");
+            assert_eq!(told.to_string(), column("traced_events"), "{mode}, {index}");
         } else if !modes::has_stops(mechanism) {
             assert!(of_run.is_empty(), "{mode}, {index}");
             continue;

@@ -104,7 +104,7 @@ impl Config {
             typed_task: false,
             sparse: false,
             pid_namespace: None,
-            max_tasks: 16_384,
+            max_tasks: 32_768,
             slots: 1,
             ring_bytes: 8 << 20,
         }

@@ -2,7 +2,7 @@
 //!
 //! Programs take offsets from here by `offset_of!`; user space reads and writes the same bytes.
 
-use crate::{Config, Kind, Level, Map, MapSpec, Scope};
+use crate::{Attachment, Config, Kind, Level, Map, MapSpec, Scope};
 use std::mem::offset_of;
 
 /// Numbers of an ABI that are told apart; all from the last one on share it.
@@ -312,13 +312,15 @@ pub fn maps(config: &Config) -> Vec<MapSpec> {
         },
     });
     maps.push(array(Map::Control, size_of::<Control>()));
-    maps.push(MapSpec {
-        map: Map::Processes,
-        kind: Kind::Hash,
-        key_size: 4,
-        value_size: 4,
-        max_entries: config.max_tasks,
-    });
+    if config.attachment == Attachment::Running {
+        maps.push(MapSpec {
+            map: Map::Processes,
+            kind: Kind::Hash,
+            key_size: 4,
+            value_size: 4,
+            max_entries: config.max_tasks,
+        });
+    }
     if config.level > Level::Tree {
         maps.push(array(Map::Slots, size_of::<Slots>()));
     }

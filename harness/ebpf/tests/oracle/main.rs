@@ -10,7 +10,7 @@ mod model;
 mod single;
 mod world;
 
-use harness_ebpf::layout::{Control, SlotTable, Task as Value, Totals, task_size};
+use harness_ebpf::layout::{Control, SlotTable, Task as Value, Totals, maps, task_size};
 use harness_ebpf::{Config, Level, Map, Scope, Tracepoint};
 use kernel::{Kernel, Machine, REGISTERS_AT};
 use model::{Call, Model};
@@ -47,7 +47,7 @@ impl Trial {
         let mut model = Model::new(&config, set, &slots);
         for process in processes {
             model.processes.insert(*process);
-            if config.level != Level::Empty && config.scope == Scope::Tree {
+            if maps(&config).iter().any(|spec| spec.map == Map::Processes) {
                 let (key, value) = (process.to_le_bytes(), [0; 4]);
                 kernel::with(|kernel| kernel.insert(Map::Processes, &key, &value));
             }
