@@ -34,7 +34,8 @@ pub(super) struct Args {
     workload: Vec<String>,
     /// Modes, separated by commas, or a group of which those that can run here are taken: `all`,
     /// `core`, `peers`. NAME=PARAMETER is a mode with a parameter; see `harness list modes`
-    #[arg(long, value_name = "LIST|all", value_delimiter = ',', default_value = "all", value_parser = NonEmptyStringValueParser::new())]
+    /// [default: all; with --attach core]
+    #[arg(long, value_name = "LIST|all", value_delimiter = ',', value_parser = NonEmptyStringValueParser::new())]
     modes: Vec<String>,
     /// System calls to trace, in strace's grammar: names, numbers, lists, %class, !, /regex, name@32
     /// [default: all with --summary; else connect, for a microbenchmark the call it makes]
@@ -172,7 +173,7 @@ pub(super) fn run(args: Args, verbose: bool) -> anyhow::Result<Exit> {
     let format = args.format.into();
     if let Some(pid) = args.attach.attach {
         let common = attach::Common {
-            modes: args.modes,
+            modes: or_default(args.modes, "core"),
             trace: args.trace,
             runs: args.runs,
             seed: args.seed,
@@ -350,7 +351,11 @@ fn request(args: Args, verbose: bool) -> anyhow::Result<Request> {
     }
     Ok(Request {
         targets,
-        modes: modes::choose(&args.modes, args.filter.as_deref(), &args.peer)?,
+        modes: modes::choose(
+            &or_default(args.modes, "all"),
+            args.filter.as_deref(),
+            &args.peer,
+        )?,
         // What strace -c counts.
         trace: args.trace.or(args.summary.then(|| "all".to_owned())),
         runs: args.runs,
@@ -380,6 +385,15 @@ fn request(args: Args, verbose: bool) -> anyhow::Result<Request> {
             jobs: args.jobs,
         },
     })
+}
+
+/// The modes that are named, or a group of them.
+fn or_default(modes: Vec<String>, group: &str) -> Vec<String> {
+    if modes.is_empty() {
+        vec![group.to_owned()]
+    } else {
+        modes
+    }
 }
 
 /// The program of the user's that one of the modes installs, as text.

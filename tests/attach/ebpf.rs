@@ -158,6 +158,30 @@ fn a_process_is_never_stopped() {
     assert_eq!(tracee.end(), UNHARMED);
 }
 
+/// Its first thread a zombie; its only thread in vfork(2), which no tracer can attach to in time.
+#[test]
+fn awkward_processes_are_like_others() {
+    if !available("awkward processes under eBPF") {
+        return;
+    }
+    for word in ["leaderless", "vfork"] {
+        let Some(tracee) = Tracee::start("attach_odd", &[word]) else {
+            return;
+        };
+        let harness = Harness::new();
+        let words = ["--modes", "ebpf", "--for", "0.05", "--runs", "2"];
+        let output = attach(&harness, tracee.id(), &words).output();
+        let output = output.expect("the harness");
+        assert!(output.status.success(), "{word}: {}", text(&output.stderr));
+        let report = report(&harness);
+        assert_eq!(report["state"]["status"], "complete", "{word}");
+        let warnings = report["warnings"].to_string();
+        assert!(!warnings.contains("did not stop"), "{word}: {warnings}");
+        tracee.is_untraced_and("SDZ");
+        assert_eq!(tracee.end(), "fine\n", "{word}");
+    }
+}
+
 /// Who has a tracer can be watched by programs, and by no second tracer.
 #[test]
 fn a_process_with_a_tracer_is_watched() {
@@ -265,10 +289,10 @@ fn whatever_ends_the_watching_nothing_stays_attached() {
 /// An ordinary user is told what is missing, before anything is begun.
 #[test]
 fn without_the_privilege_it_is_refused() {
+    const NOBODY: u32 = 65_534;
     let Some(tracee) = Tracee::start("attach_odd", &["calling"]) else {
         return;
     };
-    const NOBODY: u32 = 65_534;
     let mut command = Command::new(env!("CARGO_BIN_EXE_harness"));
     let id = tracee.id().to_string();
     command.args(["run", "--attach", &id, "--modes", "ebpf"]);
