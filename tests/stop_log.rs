@@ -74,13 +74,14 @@ fn every_counted_stop_is_a_line() {
             });
             of_kind.count()
         };
-        if mechanism == Mechanism::UserNotification {
+        let told_of_calls = match mechanism {
+            Mechanism::UserNotification => Some("notification"),
+            Mechanism::TracepointStream => Some("returned"),
+            _ => None,
+        };
+        if let Some(kind) = told_of_calls {
             let told = of_run.len();
-            assert_eq!(count(&["notification"]), told, "{mode}, {index}");
-            assert_eq!(told.to_string(), column("traced_events"), "{mode}, {index}");
-        } else if mechanism == Mechanism::TracepointStream {
-            let told = of_run.len();
-            assert_eq!(count(&["returned"]), told, "{mode}, {index}");
+            assert_eq!(count(&[kind]), told, "{mode}, {index}");
             assert_eq!(told.to_string(), column("traced_events"), "{mode}, {index}");
         } else if !modes::has_stops(mechanism) {
             assert!(of_run.is_empty(), "{mode}, {index}");

@@ -208,7 +208,12 @@ pub(crate) const DIFFERENCES: &[Difference] = &[
     Difference {
         scenario: "parent_death_signal",
         what: "prctl(PR_GET_PDEATHSIG) in the command's first process",
-        kinds: &[Kind::Untraced, Kind::FilterAlone, Kind::Notified],
+        kinds: &[
+            Kind::Untraced,
+            Kind::FilterAlone,
+            Kind::Notified,
+            Kind::Streamed,
+        ],
         output: "PR_GET_PDEATHSIG: 9\n",
         cause: ("die_with_parent", "harness/sys/src/process.rs"),
         strace: Strace::NotCompared("the harness does it"),
@@ -339,7 +344,8 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
             long: "!read,close,openat,write,exit_group,umask",
             output: Output::Is("parent\nchild: 1, geteuid(2): as asked\n"),
             story: "a: execve( exec execve=0 exit0 ~ sig17
-                    supervisor b: geteuid(",
+                    supervisor b: geteuid(
+                    stream b: geteuid(",
             escaped: 1,
             ..Scenario::USUAL
         },
@@ -361,7 +367,8 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
             output: Output::Is("getppid(2): as asked\nended with 0\n"),
             story: "a: execve( exec execve=0 fork exit_group( exit0 ~ sig17
                     tracer b: stop getppid( getppid) sig10 exit_group( exit0
-                    supervisor b: exit_group(",
+                    supervisor b: exit_group(
+                    stream b: getppid( exit_group(",
             ..Scenario::USUAL
         },
         Scenario {
@@ -373,7 +380,8 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
             output: Output::Is("ended with 0\n"),
             story: "a: execve( exec execve=0 fork exit_group( exit0 ~ sig17
                     tracer b: stop sig10 rt_sigreturn( rt_sigreturn) sig10 rt_sigreturn( rt_sigreturn) exit_group( exit0
-                    supervisor b: rt_sigreturn(",
+                    supervisor b: rt_sigreturn(
+                    stream b: rt_sigreturn( rt_sigreturn( exit_group(",
             ..Scenario::USUAL
         },
         Scenario {

@@ -92,12 +92,13 @@ fn unlike_the_suite(page: &str) -> Vec<String> {
 }
 
 /// The kinds of the harness's own modes.
-const OWN: [Kind; 5] = [
+const OWN: [Kind; 6] = [
     Kind::Untraced,
     Kind::FilterAlone,
     Kind::EveryCall,
     Kind::Filtered,
     Kind::Notified,
+    Kind::Streamed,
 ];
 
 /// What a kind of mode does to a program.
@@ -108,6 +109,7 @@ fn name_of(kind: Kind) -> &'static str {
         Kind::EveryCall => "a tracer, at every call",
         Kind::Filtered => "a tracer, where a filter asks for it",
         Kind::Notified => "a supervisor, where a filter asks for it",
+        Kind::Streamed => "neither, and each call is recorded in the kernel",
         Kind::Peer => "a tracer of somebody else's",
     }
 }

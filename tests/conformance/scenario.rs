@@ -125,17 +125,20 @@ pub(crate) enum Kind {
     Filtered,
     /// The calls that a filter names wait for a supervisor, which is told of nothing else.
     Notified,
+    /// Programs in the kernel, which it cannot see, hand over each call when that has ended.
+    Streamed,
     /// What a tracer of somebody else's does; `peers` says what of each.
     Peer,
 }
 
 impl Kind {
-    pub(crate) const ALL: [Self; 6] = [
+    pub(crate) const ALL: [Self; 7] = [
         Self::Untraced,
         Self::FilterAlone,
         Self::EveryCall,
         Self::Filtered,
         Self::Notified,
+        Self::Streamed,
         Self::Peer,
     ];
 
@@ -143,9 +146,8 @@ impl Kind {
     pub(crate) fn of(mode: &str) -> Self {
         let mode = harness_mode::find(mode).expect("a mode of the registry");
         match mode.about().mechanism {
-            Mechanism::Nothing | Mechanism::Tracepoint | Mechanism::TracepointStream => {
-                Self::Untraced
-            }
+            Mechanism::Nothing | Mechanism::Tracepoint => Self::Untraced,
+            Mechanism::TracepointStream => Self::Streamed,
             Mechanism::FilterAlone => Self::FilterAlone,
             Mechanism::PtraceEveryCall => Self::EveryCall,
             Mechanism::PtraceFiltered => Self::Filtered,
@@ -161,6 +163,6 @@ impl Kind {
 
     /// Whether it is told of calls, so that there is a story of those at least.
     pub(crate) fn sees_calls(self) -> bool {
-        self.has_stops() || self == Self::Notified
+        self.has_stops() || matches!(self, Self::Notified | Self::Streamed)
     }
 }

@@ -5,7 +5,7 @@
 //!
 //! | word | stop |
 //! |---|---|
-//! | `read(` | the call begins: syscall-enter-stop under ptrace, else seccomp-stop, or a supervisor lets it go on |
+//! | `read(` | the call begins: syscall-enter-stop under ptrace, else seccomp-stop, or a supervisor lets it go on; or a record that it has ended |
 //! | `read=1` | syscall-exit-stop with this result |
 //! | `fork`, `vfork`, `clone`, `exec` | event stop |
 //! | `stop` | the first stop of a task, or the end of a group-stop |
@@ -19,10 +19,10 @@
 //! `others:` is for all tasks without a line of their own, in any order. A line that
 //! begins with a word before its task is for some modes alone: `ptrace` stops at every call,
 //! `filter` has a filter and is told of the calls that it names, `tracer` has stops, with a filter
-//! or without, `supervisor` has none.
+//! or without, `supervisor` has none, `stream` has programs in the kernel record each call.
 //!
-//! A supervisor is told of calls and of nothing else, so no task can be known from another when ids
-//! come again: of each call it must be told as often as all lines together say.
+//! The last two are told of calls and of nothing else, so no task can be known from another when ids
+//! come again: of each call they must be told as often as all lines together say.
 
 use crate::scenario::Kind;
 use harness_record::{LoggedRun, LoggedStop, StopKind, StopLine};
@@ -110,6 +110,20 @@ impl Story {
                 .collect(),
         });
         Self(tasks.collect())
+    }
+
+    /// The same with one number for all from 1023 on, as what counts by number has one place for them.
+    pub(crate) fn counted(mut self) -> Self {
+        const SHARED: u32 = 1023;
+        for word in self.0.iter_mut().flat_map(|task| &mut task.words) {
+            let call = word.trim_end_matches('(');
+            let (abi, number) = call.split_once(':').unwrap_or(("", call));
+            if number.parse().is_ok_and(|number: u32| number > SHARED) {
+                let colon = if abi.is_empty() { "" } else { ":" };
+                *word = format!("{abi}{colon}{SHARED}(");
+            }
+        }
+        self
     }
 
     /// Compares it with what must be told under modes of a kind.
@@ -263,7 +277,10 @@ fn is_new_task(stop: &LoggedStop) -> bool {
 fn word(stop: &LoggedStop, calls: &TraceSet) -> Option<String> {
     let number = |value: Option<i32>| value.map_or_else(|| "?".to_owned(), |n| n.to_string());
     Some(match stop.stop {
-        StopKind::SyscallEnter | StopKind::Seccomp | StopKind::Notification => {
+        StopKind::SyscallEnter
+        | StopKind::Seccomp
+        | StopKind::Notification
+        | StopKind::Returned => {
             format!("{}(", call(stop, calls)?)
         }
         StopKind::SyscallExit => {
@@ -282,8 +299,8 @@ fn word(stop: &LoggedStop, calls: &TraceSet) -> Option<String> {
         StopKind::Exited => format!("exit{}", number(stop.exit_code)),
         StopKind::Killed => format!("kill{}", number(stop.signal)),
         StopKind::OtherEvent => "event".to_owned(),
-        // What killed it ends its line, and a program in the kernel stops nobody.
-        StopKind::Dying | StopKind::Returned => return None,
+        // What killed it ends its line.
+        StopKind::Dying => return None,
     })
 }
 
@@ -332,6 +349,7 @@ impl<'a> Line<'a> {
             "filter" => &[Kind::Filtered, Kind::Notified],
             "tracer" => &[Kind::EveryCall, Kind::Filtered],
             "supervisor" => &[Kind::Notified],
+            "stream" => &[Kind::Streamed],
             "" => &Kind::ALL,
             other => panic!("{line}: `{other}` is the word of no modes"),
         };

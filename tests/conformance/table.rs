@@ -12,6 +12,7 @@ const NOTHING_STOPS: &[Kind] = &[
     Kind::Untraced,
     Kind::FilterAlone,
     Kind::Notified,
+    Kind::Streamed,
     Kind::Peer,
 ];
 
@@ -262,7 +263,8 @@ const SCENARIOS: &[Scenario] = &[
             output: Output::Is("interrupted: yes, time is left: yes\nended with 0\n"),
             story: "a: execve( exec execve=0 fork exit_group( exit0 ~ sig17 nanosleep(* nanosleep)*
                     tracer b: stop nanosleep( nanosleep=-516 sig28 restart_syscall( restart_syscall=-516 sig10 exit_group( exit0
-                    supervisor b: nanosleep( exit_group(",
+                    supervisor b: nanosleep( exit_group(
+                    stream b: nanosleep( exit_group(",
             ..USUAL
         },
         Scenario {
@@ -303,7 +305,8 @@ const SCENARIOS: &[Scenario] = &[
             output: Output::Is("ended with 1009\n"),
             // A call that was not received is not counted.
             story: "a: execve( exec execve=0 fork exit_group( exit0 ~ sig17
-                    tracer b: stop getppid( getppid) kill9",
+                    tracer b: stop getppid( getppid) kill9
+                    stream b: getppid(",
             ..USUAL
         },
         Scenario {
@@ -376,7 +379,8 @@ const SCENARIOS: &[Scenario] = &[
             short: "execve,exit_group,geteuid",
             output: Output::Is("errno\ngeteuid(2): EXFULL\n"),
             story: "ptrace a: execve( exec execve=0 geteuid( geteuid=-54 exit_group( exit0
-                    filter a: execve( exec execve=0 exit_group( exit0",
+                    filter a: execve( exec execve=0 exit_group( exit0
+                    stream a: execve( exit_group(",
             ..USUAL
         },
         Scenario {
@@ -386,7 +390,8 @@ const SCENARIOS: &[Scenario] = &[
             short: "execve,exit_group,geteuid",
             output: Output::Is("trace\ngeteuid(2): ENOSYS\n"),
             story: "ptrace a: execve( exec execve=0 geteuid( geteuid=-38 exit_group( exit0
-                    filter a: execve( exec execve=0 geteuid( exit_group( exit0",
+                    filter a: execve( exec execve=0 geteuid( exit_group( exit0
+                    stream a: execve( exit_group(",
             ..USUAL
         },
         Scenario {
@@ -424,7 +429,8 @@ const SCENARIOS: &[Scenario] = &[
             output: Output::Is("strict\nin strict mode\n"),
             end: End::Killed(9),
             story: "ptrace a: execve( exec execve=0 kill9
-                    filter a: execve( exec execve=0 exit_group( exit0",
+                    filter a: execve( exec execve=0 exit_group( exit0
+                    stream a: execve(",
             notices_filters: true,
             ..USUAL
         },

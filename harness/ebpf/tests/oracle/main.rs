@@ -11,7 +11,7 @@ mod single;
 mod world;
 
 use harness_ebpf::layout::{Control, SlotTable, Task as Value, Totals, maps, task_size};
-use harness_ebpf::{Config, Level, Map, Scope, Tracepoint};
+use harness_ebpf::{Config, Level, Map, Tracepoint};
 use kernel::{Kernel, Machine, REGISTERS_AT};
 use model::{Call, Model};
 use proptest::prelude::*;
