@@ -17,6 +17,14 @@ pub enum Tracepoint {
 }
 
 impl Tracepoint {
+    /// Each of them.
+    pub const ALL: [Self; 4] = [
+        Self::SysEnter,
+        Self::SysExit,
+        Self::ProcessFork,
+        Self::ProcessExit,
+    ];
+
     /// Its name.
     #[must_use]
     pub fn name(self) -> &'static str {

@@ -188,14 +188,14 @@ impl Mode for Ebpf {
     fn check(&self) -> Result<Facts, Unavailable> {
         let found = probe(self.options()).map_err(|error| Unavailable {
             reason: error.to_string(),
-            remedy: error.remedy().to_owned(),
+            remedy: error.remedy().into_owned(),
         })?;
-        let i386 = if found.tells_i386 {
-            "told from those of x86-64"
-        } else {
-            "taken for those of x86-64, as this kernel has no BTF"
-        };
-        Ok(Facts::from([("i386 calls".to_owned(), i386.to_owned())]))
+        // What is as it should be is not told.
+        let i386 = (!found.tells_i386).then(|| {
+            let what = "taken for those of x86-64, as this kernel has no BTF";
+            ("i386 calls".to_owned(), what.to_owned())
+        });
+        Ok(i386.into_iter().collect())
     }
 
     fn prepare(&self) -> Result<(), Unavailable> {

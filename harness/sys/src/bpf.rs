@@ -5,10 +5,12 @@
 //! program and link lives as long as a descriptor of it or a program that uses it: the descriptors here
 //! are close-on-exec, so the kernel frees everything when this process ends, however it ends.
 
+mod link;
 mod map;
 mod program;
 mod ring_buffer;
 
+pub use link::{LinkInfo, link_info};
 pub use map::{Map, MapKind, MapSpec};
 pub use program::{Link, LoadError, Program, ProgramInfo, ProgramSpec};
 pub use ring_buffer::RingBuffer;
@@ -32,6 +34,7 @@ enum Command {
     MapNextId = 12,
     ObjectInfo = 15,
     RawTracepointOpen = 17,
+    LinkDescriptor = 30,
     LinkNextId = 31,
     EnableStatistics = 32,
 }
@@ -186,8 +189,8 @@ fn ids(command: Command) -> Result<Vec<u32>, Errno> {
 /// many bytes of `info` it knows; the rest stays as it was.
 ///
 /// # Safety
-/// `T` begins as the `struct bpf_*_info` of the descriptor does, consists of integers, and holds nothing
-/// that the kernel would take for a pointer: its pointers and their lengths are 0.
+/// `T` begins as the `struct bpf_*_info` of the descriptor does and consists of integers. Whatever the kernel
+/// takes for a pointer in it is 0, as is its length, or points to so many writable bytes.
 unsafe fn info<T>(descriptor: BorrowedFd<'_>, info: &mut T) -> Result<usize, Errno> {
     #[repr(C)]
     struct Attributes {

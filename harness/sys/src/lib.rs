@@ -12,6 +12,7 @@ pub mod bpf;
 pub mod calls;
 pub mod files;
 pub mod launcher;
+pub mod lockdown;
 pub mod pid_namespace;
 pub mod probe_calls;
 pub mod proc_account;

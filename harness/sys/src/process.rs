@@ -17,6 +17,19 @@ pub fn become_subreaper() -> Result<(), Errno> {
     Errno::result(result).map(drop)
 }
 
+/// Lets the children of this process be traced before they execute a program, where its binary has
+/// capabilities: the kernel makes such a process one that is not dumpable (`commit_creds`, kernel/cred.c), which
+/// only CAP_SYS_PTRACE may trace, and its children inherit that. Others gain nothing by it: who traces needs
+/// the same user and all of the capabilities (`cap_ptrace_access_check`, security/commoncap.c). A set-user-ID
+/// program stays as it is.
+pub fn become_dumpable() {
+    use nix::unistd::{getegid, geteuid, getgid, getuid};
+    if getuid() == geteuid() && getgid() == getegid() {
+        // SAFETY: integer arguments only.
+        unsafe { libc::prctl(libc::PR_SET_DUMPABLE, 1, 0, 0, 0) };
+    }
+}
+
 /// Has this process killed when its parent ends (`PR_SET_PDEATHSIG`). The
 /// parent may have ended before: compare [`parent`] afterwards.
 ///

@@ -1,10 +1,12 @@
 //! Why a tree could not be observed, and what helps.
 
+use crate::privileges::{Privileges, UNLOCK};
 use harness_sys::bpf::LoadError;
 use harness_sys::launcher::LaunchError;
 use harness_sys::{Errno, Tid};
 use harness_tracer::running::FindError;
 use harness_tracer::tree::WaitError;
+use std::borrow::Cow;
 use std::io;
 
 /// Why a tree could not be observed.
@@ -67,15 +69,38 @@ pub(crate) const CREATE: &str = "create";
 pub(crate) const TEST_RUN: &str = "run";
 pub(crate) const ATTACH: &str = "attach";
 
-/// What an ordinary user does.
-const PRIVILEGES: &str = "run the harness as root, or give its binary the capabilities: setcap \
-                          cap_bpf,cap_perfmon+ep FILE (before Linux 5.8: cap_sys_admin+ep); in a \
-                          container use --cap-add BPF --cap-add PERFMON and a seccomp profile that allows bpf(2)";
-
 impl Error {
     /// What may help.
     #[must_use]
-    pub fn remedy(&self) -> &'static str {
+    pub fn remedy(&self) -> Cow<'static, str> {
+        if self.is_refusal() {
+            Privileges::own().remedy().into()
+        } else {
+            self.of_kernel().into()
+        }
+    }
+
+    /// Whether the kernel refused this process what it would let another one do.
+    fn is_refusal(&self) -> bool {
+        match self {
+            // `EACCES` is what the verifier says of what a program does.
+            Self::Load { source, .. } => source.errno == Errno::EPERM,
+            Self::Map {
+                operation: CREATE,
+                errno,
+                ..
+            }
+            | Self::Program {
+                operation: ATTACH | TEST_RUN,
+                errno,
+                ..
+            } => matches!(errno, Errno::EPERM | Errno::EACCES),
+            _ => false,
+        }
+    }
+
+    /// What may help against anything but a refusal.
+    fn of_kernel(&self) -> &'static str {
         match self {
             Self::Map {
                 operation: CREATE,
@@ -83,31 +108,26 @@ impl Error {
                 map: "ring",
             } => "run Linux 5.8 or later, which brought the ring buffer",
             Self::Map {
-                operation: CREATE,
-                errno: Errno::EPERM | Errno::EACCES,
-                ..
-            }
-            | Self::Load {
-                source:
-                    LoadError {
-                        errno: Errno::EPERM | Errno::EACCES,
-                        ..
-                    },
-                ..
-            }
-            | Self::Program {
-                operation: ATTACH,
-                errno: Errno::EPERM | Errno::EACCES,
-                ..
-            } => PRIVILEGES,
-            Self::Map {
                 errno: Errno::ENOMEM,
                 ..
             } => "free some memory: the map takes as much for each CPU that the machine can have",
             Self::Map {
                 errno: Errno::ENOSYS,
                 ..
+            }
+            | Self::Load {
+                source:
+                    LoadError {
+                        errno: Errno::ENOSYS,
+                        ..
+                    },
+                ..
             } => "run a kernel with CONFIG_BPF_SYSCALL",
+            Self::Load { source, .. } if is_locked_down(&source.log) => UNLOCK,
+            // The kernel came to no instruction of it.
+            Self::Load { source, .. } if source.errno == Errno::EINVAL && source.log.is_empty() => {
+                "run Linux 5.10 or later: this kernel does not know such programs"
+            }
             Self::Program {
                 operation: TEST_RUN,
                 errno: Errno::EINVAL | Errno::EOPNOTSUPP,
@@ -131,6 +151,12 @@ impl Error {
     }
 }
 
+/// Whether the verifier refused the helper that lockdown forbids: it calls it unknown then, as it does one that
+/// a kernel does not have (`bpf_tracing_func_proto`, kernel/trace/bpf_trace.c); this one is there since Linux 5.5.
+fn is_locked_down(log: &str) -> bool {
+    log.contains("bpf_probe_read_kernel") || log.contains("unknown func 113")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -148,26 +174,42 @@ mod tests {
             program: "sys_enter",
             errno,
         };
-        let load = |errno| Error::Load {
+        let refused = |errno, log: &str| Error::Load {
             program: "sys_enter",
             source: LoadError {
                 errno,
-                log: String::new(),
+                log: log.to_owned(),
             },
         };
+        let unread = |errno| refused(errno, "");
+        // `print_verifier_state` and `check_helper_call`, kernel/bpf/verifier.c.
+        let locked =
+            "12: (85) call bpf_probe_read_kernel#113\nunknown func bpf_probe_read_kernel#113\n";
+        let since_6_13 = "program of this type cannot use helper bpf_probe_read_kernel#113\n";
         for (error, part) in [
             (map(CREATE, "ring", Errno::EINVAL), "Linux 5.8"),
-            (map(CREATE, "tasks", Errno::EPERM), "setcap"),
             (map(CREATE, "tasks", Errno::ENOSYS), "CONFIG_BPF_SYSCALL"),
             (map(CREATE, "calls", Errno::ENOMEM), "memory"),
             (map("read", "calls", Errno::EINVAL), "report it"),
-            (load(Errno::EPERM), "cap_perfmon"),
-            (load(Errno::EINVAL), "verifier"),
+            (unread(Errno::ENOSYS), "CONFIG_BPF_SYSCALL"),
+            (unread(Errno::EINVAL), "Linux 5.10"),
+            (refused(Errno::EACCES, "R0 !read_ok"), "verifier"),
+            (refused(Errno::EINVAL, locked), "lockdown=integrity"),
+            (refused(Errno::EINVAL, since_6_13), "lockdown=integrity"),
             (program(TEST_RUN, Errno::EINVAL), "Linux 5.10"),
             (program(ATTACH, Errno::ENOENT), "CONFIG_FTRACE_SYSCALLS"),
         ] {
+            assert!(!error.is_refusal(), "{error}");
             let remedy = error.remedy();
             assert!(remedy.contains(part), "{error}: {remedy}");
+        }
+        // The rest is in `privileges`.
+        for error in [
+            map(CREATE, "tasks", Errno::EPERM),
+            unread(Errno::EPERM),
+            program(ATTACH, Errno::EACCES),
+        ] {
+            assert!(error.is_refusal(), "{error}");
         }
     }
 }

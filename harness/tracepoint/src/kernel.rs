@@ -34,12 +34,16 @@ pub(crate) fn loads_fields(offset: u32) -> bool {
         tracepoint: None,
         insns: asm.finish(),
     };
+    load(&program).is_ok()
+}
+
+/// Loads a program that uses no map.
+pub(crate) fn load(program: &Program) -> Result<bpf::Program, bpf::LoadError> {
     let instructions = program.encode(|_| -1);
-    let spec = bpf::ProgramSpec {
+    bpf::Program::load(&bpf::ProgramSpec {
         name: program.name,
         instructions: &instructions,
-    };
-    bpf::Program::load(&spec).is_ok()
+    })
 }
 
 /// The PID namespace of this process; `None` for the initial one, in which the kernel gives ids without

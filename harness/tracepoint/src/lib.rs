@@ -17,8 +17,10 @@ mod kernel;
 mod loaded;
 mod log;
 mod observer;
+mod privileges;
 mod probe;
 mod stream;
+mod survey;
 mod watch;
 
 pub use error::Error;
@@ -27,5 +29,7 @@ pub use harness_ebpf::{Attachment, Hooks, Level, Scope, Tracepoint};
 pub use loaded::{Call, Loaded, Lost, Options};
 pub use log::{Log, Returned};
 pub use observer::{Outcome, Tracked, observe};
+pub use privileges::Privileges;
 pub use probe::{Facts, probe};
+pub use survey::{Attached, OfProgram, Survey, survey};
 pub use watch::{Watched, watch};

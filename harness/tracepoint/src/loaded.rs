@@ -342,7 +342,10 @@ pub(crate) fn map_error(operation: &'static str, map: Map) -> impl Fn(Errno) -> 
     }
 }
 
-fn program_error(operation: &'static str, program: &'static str) -> impl Fn(Errno) -> Error {
+pub(crate) fn program_error(
+    operation: &'static str,
+    program: &'static str,
+) -> impl Fn(Errno) -> Error {
     move |errno| Error::Program {
         operation,
         program,
