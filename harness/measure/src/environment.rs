@@ -3,10 +3,11 @@
 use crate::processors::{self, Topology, cpu_list};
 use harness_record::{Cpu, Environment, SeccompState, seccomp_cache_by_version};
 use harness_sys::procfs::{self, Fields, sysctl};
-use harness_sys::{affinity, process};
+use harness_sys::{affinity, lockdown, process};
 use harness_tracer::order;
 use std::collections::BTreeMap;
-use std::fs::{read_dir, read_to_string};
+use std::fs::{File, read_dir, read_to_string};
+use std::io::Read;
 use std::path::Path;
 
 /// `uapi/linux/capability.h`.
@@ -65,9 +66,21 @@ fn without_probe() -> Environment {
         cap_sys_admin: status.has_capability(CAP_SYS_ADMIN),
         seccomp_stop_order: None,
         call_source: None,
+        btf: Some(has_btf()),
+        bpf_stats_enabled: number("kernel.bpf_stats_enabled"),
+        unprivileged_bpf_disabled: number("kernel.unprivileged_bpf_disabled"),
+        lockdown: lockdown::level(),
         load_average: text("/proc/loadavg").and_then(|loads| loads.split(' ').next()?.parse().ok()),
         others_runnable: None,
     }
+}
+
+/// Whether the kernel's BTF can be read: it begins with `BTF_MAGIC` (uapi/linux/btf.h).
+fn has_btf() -> bool {
+    let mut magic = [0; 2];
+    let read =
+        File::open("/sys/kernel/btf/vmlinux").and_then(|mut file| file.read_exact(&mut magic));
+    read.is_ok() && u16::from_ne_bytes(magic) == 0xeb9f
 }
 
 /// The least of five readings, 10 ms apart: a thread that works all the time is in each.

@@ -58,6 +58,20 @@ pub struct Environment {
     /// asked; [`Environment::caches_filters`] knows more of those.
     #[serde(default)]
     pub seccomp_cache: Option<bool>,
+    /// Whether the kernel describes its own types (BTF, `CONFIG_DEBUG_INFO_BTF`); where it does not, programs
+    /// of eBPF cannot tell calls of i386 from those of x86-64. `None` in records from before it was asked.
+    #[serde(default)]
+    pub btf: Option<bool>,
+    /// `kernel.bpf_stats_enabled`: 1 where the kernel measured every run of every eBPF program, which makes
+    /// each more expensive.
+    #[serde(default)]
+    pub bpf_stats_enabled: Option<i64>,
+    /// `kernel.unprivileged_bpf_disabled`.
+    #[serde(default)]
+    pub unprivileged_bpf_disabled: Option<i64>,
+    /// The level of the kernel's lockdown (kernel_lockdown(7)); `None` where it has none.
+    #[serde(default)]
+    pub lockdown: Option<String>,
     /// One-minute load average at the start.
     pub load_average: Option<f64>,
     /// Threads of others that ran or waited for a CPU at the start: the least of some readings of

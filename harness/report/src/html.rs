@@ -263,6 +263,19 @@ fn machine_facts(environment: &Environment) -> Vec<(String, String)> {
     facts.extend(call_source.map(|source| fact("calls read from", source)));
     let cache = environment.seccomp_cache;
     facts.extend(cache.map(|cache| fact("caches what filters allow", &cache)));
+    for (name, value) in [
+        ("kernel.bpf_stats_enabled", environment.bpf_stats_enabled),
+        (
+            "kernel.unprivileged_bpf_disabled",
+            environment.unprivileged_bpf_disabled,
+        ),
+    ] {
+        facts.extend(value.map(|value| fact(name, &value)));
+    }
+    let btf = environment.btf;
+    facts.extend(btf.map(|btf| fact("BTF of the kernel", &btf)));
+    let lockdown = environment.lockdown.as_ref();
+    facts.extend(lockdown.map(|level| fact("lockdown", level)));
     facts.extend([
         fact("effective user id", &environment.euid),
         fact("CAP_SYS_ADMIN", &environment.cap_sys_admin),

@@ -30,13 +30,24 @@ pub(crate) fn capabilities(record: &Record) -> Option<View> {
     })
 }
 
-/// What was found out about a mode, a sentence; `None` where that is nothing.
-pub(crate) fn facts(mode: &ModePlan) -> Option<String> {
-    let facts = mode.facts.iter();
-    let facts: Vec<String> = facts
-        .map(|(name, value)| format!("{name} {value}"))
-        .collect();
-    (!facts.is_empty()).then(|| format!("{}: {}.", mode.name, facts.join(", ")))
+/// What was found out about each mode, a sentence for all modes of which it is the same.
+pub(crate) fn facts<'a>(modes: impl Iterator<Item = &'a ModePlan>) -> Vec<String> {
+    let mut found: Vec<(String, Vec<&str>)> = Vec::new();
+    for mode in modes.filter(|mode| !mode.facts.is_empty()) {
+        let facts = mode.facts.iter();
+        let facts: Vec<String> = facts
+            .map(|(name, value)| format!("{name} {value}"))
+            .collect();
+        let facts = facts.join(", ");
+        match found.iter_mut().find(|(known, _)| *known == facts) {
+            Some((_, names)) => names.push(&mode.name),
+            None => found.push((facts, vec![&mode.name])),
+        }
+    }
+    let sentences = found.into_iter();
+    sentences
+        .map(|(facts, names)| format!("{}: {facts}.", names.join(", ")))
+        .collect()
 }
 
 #[cfg(test)]
@@ -44,13 +55,26 @@ mod tests {
     use super::*;
 
     #[test]
-    fn facts_are_a_sentence() {
-        let mut mode = ModePlan {
-            name: "strace".to_string(),
+    fn what_is_the_same_of_several_modes_is_one_sentence() {
+        let mode = |name: &str, facts: &[(&str, &str)]| ModePlan {
+            name: name.to_string(),
+            facts: facts
+                .iter()
+                .map(|&(name, value)| (name.to_string(), value.to_string()))
+                .collect(),
             ..ModePlan::default()
         };
-        assert_eq!(facts(&mode), None);
-        mode.facts.insert("version".to_string(), "6.1".to_string());
-        assert_eq!(facts(&mode).as_deref(), Some("strace: version 6.1."));
+        let modes = [
+            mode("none", &[]),
+            mode("ebpf", &[("i386 calls", "missing")]),
+            mode("strace", &[("version", "6.1")]),
+            mode("ebpf-count", &[("i386 calls", "missing")]),
+        ];
+        let expected = [
+            "ebpf, ebpf-count: i386 calls missing.",
+            "strace: version 6.1.",
+        ];
+        assert_eq!(facts(modes.iter()), expected);
+        assert!(facts(modes[..1].iter()).is_empty());
     }
 }

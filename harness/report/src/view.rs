@@ -200,7 +200,7 @@ fn notes(record: &Record, workload: &WorkloadPlan) -> Vec<String> {
         }
     }
     let ran = record.plan.modes.iter().filter(|mode| mode.available);
-    notes.extend(ran.filter_map(facts));
+    notes.extend(facts(ran));
     for row in rows.filter(|row| !row.available) {
         let reason = row
             .unavailable_reason
