@@ -1,8 +1,11 @@
 //! `harness doctor`: what can be measured here, and what would disturb it.
 
+mod ebpf;
+
 use crate::cmd::{Exit, print};
 use harness_mode::Group;
 use harness_record::Environment;
+use harness_tracepoint::survey;
 use std::fmt::Write;
 
 /// Say which modes can run here, and what on this machine would disturb a measurement
@@ -13,6 +16,8 @@ pub(super) struct Args {}
 
 pub(super) fn run(_: &Args) -> anyhow::Result<Exit> {
     let mut text = String::new();
+    // First, as it looks at who else has attached programs.
+    let survey = survey();
     let mut exit = Exit::Fine;
     writeln!(text, "modes")?;
     for mode in harness_mode::registry() {
@@ -44,13 +49,26 @@ pub(super) fn run(_: &Args) -> anyhow::Result<Exit> {
         writeln!(text, "  no    measurement at all: {why}")?;
         exit = Exit::Error;
     }
+    writeln!(text, "eBPF, which the ebpf modes need")?;
+    for line in ebpf::lines(&survey) {
+        let mark = match line.good {
+            Some(true) => "ok",
+            Some(false) => "no",
+            None => "",
+        };
+        writeln!(text, "  {mark:5} {:25} {}", line.name, line.found)?;
+        if let Some(remedy) = line.remedy {
+            writeln!(text, "        remedy: {remedy}")?;
+        }
+    }
     let here = harness_measure::environment::read();
     writeln!(text, "machine")?;
     for (name, value) in machine(&here) {
         writeln!(text, "  {name:22} {value}")?;
     }
     writeln!(text, "what would disturb a measurement")?;
-    let disturbances = disturbances(&here);
+    let mut disturbances = disturbances(&here);
+    disturbances.extend(ebpf::disturbances(&survey));
     for line in &disturbances {
         writeln!(text, "  - {line}")?;
     }

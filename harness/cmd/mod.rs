@@ -86,6 +86,7 @@ const INCONCLUSIVE: u8 = 4;
 /// 2 usage, 3 regression, 4 inconclusive where that was asked for, 128 and the
 /// signal where one stopped it.
 pub(crate) fn main() -> ExitCode {
+    harness_sys::process::become_dumpable();
     if let Err(errno) = harness_sys::signals::wait_for_children() {
         complain(&format!("sigaction(2) of SIGCHLD: {errno}"));
         return ExitCode::FAILURE;
