@@ -5,12 +5,12 @@
 
 mod common;
 
-use common::policies::{PTRACE, SECCOMP, before_5_3, forbid};
+use common::policies::{BPF, PTRACE, SECCOMP, before_5_3, forbid};
 use common::{Harness, PATH, row, text, wait_until};
 use harness_sys::launcher::{Launch, Start};
 use harness_sys::seccomp::Insn;
 use harness_sys::{procfs, wait};
-use harness_testing::installed;
+use harness_testing::{Missing, installed, skip};
 use serde_json::Value;
 use std::ffi::OsStr;
 use std::fs::File;
@@ -181,6 +181,78 @@ fn the_doctor_finds_what_is_forbidden() {
             output.stdout
         );
     }
+}
+
+/// Without bpf(2) the modes of eBPF cannot run, and whoever has the capabilities learns that they are not the
+/// reason.
+#[test]
+fn where_bpf_is_forbidden_the_ebpf_modes_say_so() {
+    let harness = Harness::new();
+    let output = under(&forbid(BPF), &harness, &["doctor"]);
+    assert_eq!(output.code, 0, "no core mode needs it: {}", output.stdout);
+    let remedy = if harness_sys::process::effective_user() == 0 {
+        "its seccomp filter is the likely reason"
+    } else {
+        "setcap cap_bpf,cap_perfmon+ep"
+    };
+    for part in [
+        "ok    ptrace",
+        "no    ebpf: cannot create the eBPF map",
+        "no    loading a program",
+        remedy,
+    ] {
+        assert!(output.stdout.contains(part), "{part}: {}", output.stdout);
+    }
+    let words = ["run", "--modes", "ebpf", "--output", "r", "--", "true"];
+    let output = under(&forbid(BPF), &harness, &words);
+    assert_eq!(output.code, 1, "{}", output.stderr);
+    for part in ["mode ebpf cannot run here", remedy] {
+        assert!(output.stderr.contains(part), "{part}: {}", output.stderr);
+    }
+}
+
+/// Where the kernel does not describe its types, calls of i386 are not told apart: the doctor, the table and the
+/// record say so, each of them once.
+#[test]
+fn a_kernel_without_btf_is_one_in_which_i386_calls_are_not_told_apart() {
+    let what = "a kernel without BTF";
+    if harness_sys::process::effective_user() != 0 {
+        skip(Missing::Root, &format!("{what}: mount(2)"));
+        return;
+    }
+    let harness = Harness::new();
+    let without = |words: &str| {
+        let script = format!(
+            "mount --bind /dev/null /sys/kernel/btf/vmlinux || exit 77; exec {} {words}",
+            env!("CARGO_BIN_EXE_harness")
+        );
+        let mut command = Command::new("unshare");
+        command.args(["--mount", "sh", "-c", &script]);
+        command.env_clear().env("PATH", PATH);
+        command.current_dir(harness.directory());
+        command.output().expect("unshare(1)")
+    };
+    let doctor = without("doctor");
+    let stdout = text(&doctor.stdout);
+    if doctor.status.code() == Some(77) || !stdout.contains("ok    ebpf") {
+        skip(Missing::Host, &format!("{what}: {}", text(&doctor.stderr)));
+        return;
+    }
+    let lines = stdout.lines().filter(|line| line.contains("  BTF  "));
+    let lines: Vec<_> = lines.collect();
+    assert_eq!(lines.len(), 1, "{stdout}");
+    assert!(lines[0].contains("calls of i386 count as those of x86-64"));
+    let modes = "--modes none,ebpf,ebpf-count";
+    let run = without(&format!(
+        "run {modes} --runs 1 --warmup 0 --output r -- true"
+    ));
+    let (stdout, stderr) = (text(&run.stdout), text(&run.stderr));
+    assert!(run.status.success(), "{stderr}");
+    let line = "ebpf, ebpf-count: i386 calls taken for those of x86-64, as this kernel has no BTF.";
+    assert_eq!(stdout.matches(line).count(), 1, "{stdout}");
+    let record = std::fs::read_to_string(harness.directory().join("r/run.json")).expect("a record");
+    let record: Value = serde_json::from_str(&record).expect("JSON");
+    assert_eq!(record["environment"]["btf"], false);
 }
 
 /// Before Linux 5.3 calls are traced all the same; `tests/conformance` shows how well.

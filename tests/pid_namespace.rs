@@ -118,3 +118,47 @@ fn with_its_own_proc_what_a_run_started_ends_and_nothing_else() {
         );
     }
 }
+
+/// Programs give ids and find the tree as the namespace has them, not as the machine does.
+#[test]
+fn ebpf_counts_and_numbers_threads_as_the_namespace_does() {
+    let what = "eBPF in a PID namespace";
+    let asked = ["--pid", "--fork", "--mount-proc"];
+    let Some(namespace) = unshare(&asked, what) else {
+        return;
+    };
+    let harness = Harness::new();
+    let run = "$HARNESS run --modes ptrace,ebpf,ebpf-stream --trace execve --runs 1 --warmup 0";
+    // The numbers in a new namespace are small, and sh(1) says its own.
+    let script = format!(
+        "$HARNESS doctor | grep -q 'ok    ebpf$' || exit 77
+        {run} --log-stops log --show-output --output r --format csv -- sh -c 'echo $$; (exec /bin/true); exec /bin/true'"
+    );
+    let output = within(&namespace, &harness, &["sh", "-c", &script]);
+    if output.status.code() == Some(77) {
+        skip(Missing::Root, &format!("{what}: programs cannot be loaded"));
+        return;
+    }
+    let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
+    assert!(output.status.success(), "{stderr}");
+    let said = stderr.lines().filter_map(|line| line.parse::<u64>().ok());
+    let said: Vec<u64> = said.collect();
+    assert_eq!(said.len(), 3, "{stderr}");
+    let mut rows = stdout.lines().map(|row| row.split(',').collect::<Vec<_>>());
+    let header = rows.next().expect("a header");
+    let column = header.iter().position(|name| *name == "traced_events");
+    let column = column.expect("a column");
+    let counts: Vec<_> = rows.map(|row| row[column].to_owned()).collect();
+    // sh, its child, and what sh becomes.
+    assert_eq!(counts, ["3"; 3], "{stdout}");
+    let log = std::fs::read_to_string(harness.directory().join("log")).expect("a log");
+    let lines = log
+        .lines()
+        .map(|line| serde_json::from_str::<serde_json::Value>(line).expect("a line of JSON"));
+    let streamed = lines.filter(|line| line["mode"] == "ebpf-stream" && line["call"] == "execve");
+    let tids: Vec<u64> = streamed.filter_map(|line| line["tid"].as_u64()).collect();
+    let (first, last) = (tids[0], tids[tids.len() - 1]);
+    assert_eq!((tids.len(), first), (3, last), "{tids:?}");
+    assert!(said.contains(&first), "{said:?}: {tids:?}");
+    assert!(tids.iter().all(|&tid| tid != 0 && tid < 10_000), "{tids:?}");
+}

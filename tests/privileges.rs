@@ -4,7 +4,7 @@
 mod common;
 
 use common::{Harness, PATH, text};
-use harness_testing::{Missing, skip};
+use harness_testing::{Missing, installed, skip};
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::Path;
 use std::process::Command;
@@ -117,4 +117,90 @@ fn the_command_is_the_callers() {
             );
         }
     }
+}
+
+/// As the doctor has it: an ordinary user whose binary has two capabilities can use every mechanism, counts
+/// right, and hands none of them on.
+#[test]
+fn a_binary_with_capabilities_is_enough_for_ebpf() {
+    let what = "a binary with capabilities";
+    if harness_sys::process::effective_user() != 0 {
+        skip(Missing::Root, &format!("{what}: setcap(8)"));
+        return;
+    }
+    if !installed("setcap", what) {
+        return;
+    }
+    let room = room(OWNER);
+    let as_caller = |words: &str| {
+        let caller = CALLER.to_string();
+        // The shell between drops what setpriv(1) keeps, so that the file's capabilities are a gain.
+        Command::new("setpriv")
+            .args([&format!("--reuid={caller}"), &format!("--regid={caller}")])
+            .args(["--clear-groups", "sh", "-c", words])
+            .env_clear()
+            .env("PATH", PATH)
+            .current_dir(room.directory())
+            .output()
+            .expect("setpriv(1)")
+    };
+    let doctor = || text(&as_caller("./harness doctor").stdout);
+    let path = room.directory().join("harness");
+    let command = format!("setcap cap_bpf,cap_perfmon+ep {}", path.display());
+    let before = doctor();
+    for part in [&*command, "no    capabilities", "no    ebpf:"] {
+        assert!(before.contains(part), "{part}: {before}");
+    }
+    let set = Command::new("sh").args(["-c", &command]).status();
+    if !set.expect("sh").success() {
+        skip(
+            Missing::Host,
+            &format!("{what}: this file system keeps none"),
+        );
+        return;
+    }
+    let after = doctor();
+    if !after.contains("CAP_BPF, CAP_PERFMON") {
+        skip(Missing::Host, &format!("{what}: mounted nosuid"));
+        return;
+    }
+    for part in [
+        "ok    capabilities",
+        "ok    raw tracepoints",
+        "ok    ebpf\n",
+        "ok    ebpf-stream\n",
+        // Such a process is not dumpable by itself, and neither are its children.
+        "ok    ptrace\n",
+        "ok    seccomp-linear\n",
+        "ok    user-notify",
+    ] {
+        assert!(after.contains(part), "{part}: {after}");
+    }
+    let modes = "none,ptrace,user-notify,ebpf-count,ebpf,ebpf-stream";
+    let script = "for i in 1 2 3; do sh -c :; done; grep ^Cap /proc/self/status";
+    let output = as_caller(&format!(
+        "./harness run --modes {modes} --trace execve --runs 1 --warmup 0 --show-output --output r --format csv \
+         -- sh -c '{script}'"
+    ));
+    let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
+    assert!(output.status.success(), "{stderr}");
+    let mut rows = stdout.lines().map(|row| row.split(',').collect::<Vec<_>>());
+    let header = rows.next().expect("a header");
+    let at = |name: &str| header.iter().position(|column| *column == name);
+    let (mode, events) = (at("mode"), at("traced_events"));
+    let (mode, events) = (mode.expect("mode"), events.expect("traced_events"));
+    let mut rows_of_modes = 0;
+    for row in rows.filter(|row| row[mode] != "none") {
+        rows_of_modes += 1;
+        // The script, three shells, and grep.
+        assert_eq!(row[events].parse::<f64>(), Ok(5.0), "{row:?}");
+    }
+    assert_eq!(rows_of_modes, 5, "{stdout}");
+    let mut inherited = 0;
+    let sets = stderr.lines().filter_map(|line| line.split_once(":\t"));
+    for (name, set) in sets.filter(|(name, _)| ["CapPrm", "CapEff", "CapAmb"].contains(name)) {
+        inherited += 1;
+        assert_eq!(u64::from_str_radix(set, 16), Ok(0), "{name}");
+    }
+    assert_eq!(inherited, 3 * 6, "{stderr}");
 }

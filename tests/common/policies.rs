@@ -6,6 +6,7 @@ use harness_sys::seccomp::{Insn, code};
 /// Of `arch/x86/entry/syscalls/syscall_64.tbl`.
 pub(crate) const PTRACE: u32 = 101;
 pub(crate) const SECCOMP: u32 = 317;
+pub(crate) const BPF: u32 = 321;
 
 const ALLOW: u32 = 0x7fff_0000;
 const ERRNO: u32 = 0x0005_0000;
