@@ -5,6 +5,7 @@
 //! its record is under test.
 
 use crate::common::modes;
+use crate::log::parse;
 use crate::old_kernel::Kernel;
 use crate::peers::{self, Outcome};
 use crate::programs::Programs;
@@ -16,7 +17,6 @@ use crate::{kill_at_stops, log};
 use harness_mode::{Group, Mechanism};
 use harness_record::StopLine;
 use harness_sys::process;
-use harness_syscalls::{Table, TraceSet};
 use harness_testing::{Missing, skip};
 use serde_json::Value;
 use std::ffi::OsString;
@@ -362,11 +362,9 @@ impl Subject {
         let lines = run.lines()?;
         let row = crate::common::row(&record, "command", mode);
         log::check(&lines, &parse(set)?, mode, row)?;
-        if !kind.sees_calls() {
-            return Ok(());
-        }
-        if row["lost_events"].as_u64().is_some_and(|lost| lost > 0) {
-            // What was lost cannot be told, and the record says that it was.
+        // What was lost cannot be told, and the record says that it was.
+        let lost = row["lost_events"].as_u64().is_some_and(|lost| lost > 0);
+        if lost || !kind.sees_calls() {
             return Ok(());
         }
         let story = Story::of(&lines, &parse(self.scenario.short)?);
@@ -597,8 +595,4 @@ impl Subject {
 /// Whether the harness has no result, and says so.
 fn failed(run: &Run, part: &str) -> bool {
     run.ended.end() == Some(End::Exited(1)) && run.room.text("stderr").contains(part)
-}
-
-fn parse(set: &str) -> Result<TraceSet, String> {
-    TraceSet::parse(set, Table::current()).map_err(|error| format!("{set}: {error}"))
 }

@@ -5,13 +5,21 @@ use crate::scenario::Kind;
 use crate::story::number;
 use harness_mode::Mechanism;
 use harness_record::{LoggedStop, Restart, StopKind, StopLine};
-use harness_syscalls::TraceSet;
+use harness_syscalls::{Table, TraceSet};
 use serde_json::Value;
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
 /// `SECCOMP_RET_DATA` of the harness's filters.
 const OWN_DATA: u32 = harness_tracer::TRACE_DATA as u32;
+
+/// A trace set.
+///
+/// # Errors
+/// Why it is none.
+pub(crate) fn parse(set: &str) -> Result<TraceSet, String> {
+    TraceSet::parse(set, Table::current()).map_err(|error| format!("{set}: {error}"))
+}
 
 /// The lines of a log.
 ///
