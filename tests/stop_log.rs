@@ -66,7 +66,9 @@ fn every_counted_stop_is_a_line() {
         assert!(of_run.iter().all(|line| line["mode"] == mode), "{index}");
         let mechanism = modes::mechanism(mode);
         let times = of_run.iter().map(|line| line["at_ns"].as_u64());
-        assert!(times.is_sorted(), "{mode}, {index}");
+        // Two CPUs hand over what ended at almost the same time in any order.
+        let in_order = mechanism != Mechanism::TracepointStream;
+        assert!(!in_order || times.is_sorted(), "{mode}, {index}");
         let count = |kinds: &[&str]| {
             let of_kind = of_run.iter().filter(|line| {
                 let kind = line["stop"].as_str().expect("a kind of stop");

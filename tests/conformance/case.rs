@@ -515,8 +515,7 @@ impl Subject {
         });
         let reference = reference.clone()?;
         let reference = match kind {
-            Kind::Notified => reference.beginnings(),
-            Kind::Streamed => reference.beginnings().counted(),
+            Kind::Notified | Kind::Streamed => reference.beginnings(),
             _ => reference,
         };
         if reference == own {

@@ -112,20 +112,6 @@ impl Story {
         Self(tasks.collect())
     }
 
-    /// The same with one number for all from 1023 on, as what counts by number has one place for them.
-    pub(crate) fn counted(mut self) -> Self {
-        const SHARED: u32 = 1023;
-        for word in self.0.iter_mut().flat_map(|task| &mut task.words) {
-            let call = word.trim_end_matches('(');
-            let (abi, number) = call.split_once(':').unwrap_or(("", call));
-            if number.parse().is_ok_and(|number: u32| number > SHARED) {
-                let colon = if abi.is_empty() { "" } else { ":" };
-                *word = format!("{abi}{colon}{SHARED}(");
-            }
-        }
-        self
-    }
-
     /// Compares it with what must be told under modes of a kind.
     ///
     /// # Errors

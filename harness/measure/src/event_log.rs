@@ -9,7 +9,7 @@ use harness_tracer::observer::Seen;
 use harness_tracer::stop::{self, Stop};
 use serde::{Deserialize, Serialize};
 use std::io;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// The log that one sample appends to.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -43,8 +43,8 @@ pub(crate) struct Writer {
 }
 
 impl Writer {
-    fn write(&mut self, stop: LoggedStop) -> io::Result<()> {
-        let at_ns = u64::try_from(self.started.elapsed().as_nanos()).unwrap_or(u64::MAX);
+    fn write(&mut self, stop: LoggedStop, at: Duration) -> io::Result<()> {
+        let at_ns = u64::try_from(at.as_nanos()).unwrap_or(u64::MAX);
         self.file
             .write(&LoggedStop { at_ns, ..stop })
             .map_err(io::Error::other)
@@ -58,7 +58,12 @@ impl Log for Writer {
     }
 
     fn event(&mut self, event: &Event<'_>) -> io::Result<()> {
-        self.write(line(event))
+        // What a program in the kernel saw is told of later.
+        let at = match event.what {
+            What::Returned(returned) => returned.at,
+            _ => self.started.elapsed(),
+        };
+        self.write(line(event), at)
     }
 }
 

@@ -10,6 +10,7 @@ compile_error!("the harness traces with the ptrace(2) register layout of x86-64 
 pub mod affinity;
 pub mod bpf;
 pub mod calls;
+pub mod clock;
 pub mod files;
 pub mod launcher;
 pub mod lockdown;

@@ -3,7 +3,7 @@
 use harness_sys::Tid;
 use harness_syscalls::Abi;
 use std::io;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// A call that has ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,8 +18,9 @@ pub struct Returned {
     pub arguments: [u64; 6],
     /// What it returned; `None` where its task ended in it.
     pub result: Option<i64>,
-    /// When it was entered, ns of CLOCK_MONOTONIC.
-    pub entered_ns: u64,
+    /// When it returned, since the first process was let go on; when it was entered, where its task ended in
+    /// it.
+    pub at: Duration,
     /// How long it took, ns; `None` where its task ended in it.
     pub took_ns: Option<u64>,
 }

@@ -7,7 +7,7 @@ use crate::stream::Stream;
 use harness_ebpf::Tracepoint;
 use harness_sys::bpf::ProgramInfo;
 use harness_sys::launcher::{Launch, LaunchReport, Launched, Start};
-use harness_sys::process;
+use harness_sys::{clock, process};
 use harness_syscalls::TraceSet;
 use harness_tracer::End;
 use harness_tracer::tree::{Alone, await_end};
@@ -77,20 +77,22 @@ fn to_its_end(
     loaded.attach()?;
     let child = spawn(launch, &loaded, tracked)?;
     let ring = loaded.take_ring()?;
+    let stream = ring.map(|ring| Stream::new(ring, &loaded));
     let started = Instant::now();
+    let started_ns = clock::monotonic_ns().unwrap_or(0);
     if let Some(log) = &mut log {
         log.started(started)?;
     }
     child.go_on();
-    let (end, wall, calls) = match ring {
+    let (end, wall, calls) = match stream {
         None => {
             let end = await_end(child.tid(), &mut Alone)?;
             let wall = started.elapsed();
             loaded.detach();
             (end, wall, loaded.calls()?)
         }
-        Some(ring) => {
-            let mut stream = Stream::new(ring, &loaded, log);
+        Some(stream) => {
+            let mut stream = stream.told(log, started_ns);
             let end = await_end(child.tid(), &mut stream)?;
             // A tracer has done its work when it has seen the last call.
             stream.read()?;

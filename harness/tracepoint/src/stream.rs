@@ -3,11 +3,11 @@
 use crate::error::Error;
 use crate::loaded::{Call, Loaded};
 use crate::log::{Log, Returned};
-use harness_ebpf::layout::{BUCKETS, Record, Totals};
+use harness_ebpf::layout::{BUCKETS, NUMBERS, Record, Totals};
 use harness_sys::Tid;
 use harness_sys::bpf::RingBuffer;
 use harness_sys::files::Ready;
-use harness_syscalls::Abi;
+use harness_syscalls::{Abi, X32_SYSCALL_BIT};
 use harness_tracer::tree::Beside;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
@@ -23,16 +23,28 @@ pub(crate) struct Stream<'a> {
     calls: Vec<Option<(Abi, u32)>>,
     totals: Vec<Totals>,
     log: Option<&'a mut dyn Log>,
+    /// When the first process was let go on, ns of CLOCK_MONOTONIC.
+    started_ns: u64,
 }
 
 impl<'a> Stream<'a> {
-    pub(crate) fn new(ring: RingBuffer, loaded: &Loaded, log: Option<&'a mut dyn Log>) -> Self {
+    pub(crate) fn new(ring: RingBuffer, loaded: &Loaded) -> Self {
         let slots = u32::try_from(loaded.slots()).unwrap_or(u32::MAX);
         Self {
             ring,
             calls: (0..slots).map(|slot| loaded.call_of(slot)).collect(),
             totals: vec![Totals::default(); loaded.slots()],
+            log: None,
+            started_ns: 0,
+        }
+    }
+
+    /// The same, and `log` is told of each call, with its time since `started_ns` of CLOCK_MONOTONIC.
+    pub(crate) fn told(self, log: Option<&'a mut dyn Log>, started_ns: u64) -> Self {
+        Self {
             log,
+            started_ns,
+            ..self
         }
     }
 
@@ -43,6 +55,7 @@ impl<'a> Stream<'a> {
             calls,
             totals,
             log,
+            started_ns,
         } = self;
         ring.consume(|bytes| {
             let record = Record::read(bytes);
@@ -56,7 +69,7 @@ impl<'a> Stream<'a> {
             match log {
                 None => Ok(()),
                 Some(log) => log
-                    .returned(&of_record(&record, *call, returned, took_ns))
+                    .returned(&of_record(&record, *call, *started_ns))
                     .map_err(Error::from),
             }
         })?;
@@ -78,20 +91,28 @@ impl<'a> Stream<'a> {
     }
 }
 
-fn of_record(
-    record: &Record,
-    (abi, number): (Abi, u32),
-    result: Option<i64>,
-    took_ns: Option<u64>,
-) -> Returned {
+fn of_record(record: &Record, (abi, number): (Abi, u32), started_ns: u64) -> Returned {
+    let has_returned = record.returned_ns != 0;
+    let at_ns = if has_returned {
+        record.returned_ns
+    } else {
+        record.entered_ns
+    };
     Returned {
         tid: Tid(record.tid.cast_signed()),
         abi,
-        number,
+        // The last one stands for all that are greater, and the record has which it was.
+        number: if (number as usize) < NUMBERS - 1 {
+            number
+        } else if abi == Abi::X32 {
+            record.number & !X32_SYSCALL_BIT
+        } else {
+            record.number
+        },
         arguments: record.arguments,
-        result,
-        entered_ns: record.entered_ns,
-        took_ns,
+        result: has_returned.then_some(record.result),
+        at: Duration::from_nanos(at_ns.saturating_sub(started_ns)),
+        took_ns: has_returned.then(|| record.returned_ns.saturating_sub(record.entered_ns)),
     }
 }
 

@@ -82,7 +82,7 @@ pub fn watch(
     let mut loaded = Loaded::new(options, set)?;
     loaded.attach()?;
     let ring = loaded.take_ring()?;
-    let mut stream = ring.map(|ring| Stream::new(ring, &loaded, None));
+    let mut stream = ring.map(|ring| Stream::new(ring, &loaded));
     let mut listed = Listed::default();
     if loaded.config().has_tree() {
         match tracked {
