@@ -11,8 +11,10 @@ use harness_sys::process::effective_user;
 use harness_sys::{Tid, bpf, procfs};
 use harness_testing::{Missing, installed, skip};
 use serde_json::Value;
+use std::io::Read;
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
+use std::thread::sleep;
 use std::time::Duration;
 
 /// Whether mode `ebpf` can run here; says what is skipped where it cannot.
@@ -152,8 +154,13 @@ fn a_process_is_never_stopped() {
             break ended;
         }
         tracee.is_untraced_and("RSDZX");
+        // The harness needs a CPU, too.
+        sleep(Duration::from_millis(1));
     };
-    assert!(ended.success());
+    let mut said = String::new();
+    let mut stderr = child.stderr.take().expect("a pipe");
+    stderr.read_to_string(&mut said).expect("what it said");
+    assert!(ended.success(), "{said}");
     assert_eq!(report(&harness)["state"]["status"], "complete");
     assert_eq!(tracee.end(), UNHARMED);
 }
@@ -280,7 +287,7 @@ fn whatever_ends_the_watching_nothing_stays_attached() {
         wait_until("the programs are detached", || are_gone(&links));
         if let Some(tracee) = tracee {
             tracee.is_untraced_and("RSDZX");
-            std::thread::sleep(Duration::from_millis(50));
+            sleep(Duration::from_millis(50));
             assert_eq!(tracee.end(), UNHARMED, "{end}");
         }
     }
