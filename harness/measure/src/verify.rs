@@ -59,7 +59,7 @@ pub(crate) fn check(
     let lost = done.counts.get(Counter::LostEvents).unwrap_or(0);
     if lost > 0 && !accepted.loss {
         return Err(format!(
-            "its mode lost {}, so what it counted is not all there was; make its buffers larger, or use --allow-loss",
+            "its mode lost {}, so what it counted is not all there was; keep other processes off its CPUs, make its buffers larger if it has any, or use --allow-loss",
             counted(lost, "event")
         ));
     }

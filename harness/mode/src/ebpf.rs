@@ -233,6 +233,13 @@ impl Mode for Ebpf {
         let mut remarks = Vec::new();
         if self.traces() {
             calls = Some(by_name(self.level, &outcome.calls));
+            if outcome.lost.runs > 0 {
+                remarks.push(
+                    "the kernel skipped runs of its programs, which counts as loss: Linux 7.0 and later do so for calls \
+                     of any process while another task is preempted in the same program on that CPU"
+                        .to_owned(),
+                );
+            }
             if !outcome.tells_i386 {
                 remarks.push(
                     "this kernel has no BTF, so calls of i386 count as those of x86-64 with the same number"
