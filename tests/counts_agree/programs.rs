@@ -75,7 +75,8 @@ fn a_parallel_build() {
     if !harness_testing::installed("make", what) {
         return;
     }
-    agree(what, &["make", "-s", "-j2"], BUILD, |directory| {
+    let varies = [BUILD, HEAP].concat();
+    agree(what, &["make", "-s", "-j2"], &varies, |directory| {
         let write = |name: &str, text: &str| fs::write(directory.join(name), text).expect("a file");
         let units: Vec<String> = (0..8).map(|i| format!("unit{i}")).collect();
         for unit in &units {

@@ -74,7 +74,11 @@ impl Ebpf {
                     _ => Mechanism::Tracepoint,
                 },
                 counts_every_call: false,
-                capabilities: capabilities(level),
+                capabilities: capabilities(match tracked {
+                    Tracked::Program => level,
+                    // Of the program it sees nothing.
+                    Tracked::Other => Level::Empty,
+                }),
             },
             level,
             tracked,
