@@ -20,13 +20,13 @@ pub(crate) fn make(directory: &Path, rounds: usize) -> Result<String, String> {
     let machine = tables::machine();
     let _ = writeln!(
         page,
-        "Made by `scripts/ebpf-steps` on {machine}, with harness {}; {} runs a mode, one CPU.\n",
+        "Made by `scripts/ebpf-steps --runs {}` on {machine}, with harness {}; one CPU.\n",
+        record.plan.runs,
         record
             .harness
             .revision
             .as_deref()
-            .unwrap_or("of unknown revision"),
-        record.plan.runs
+            .unwrap_or("of unknown revision")
     );
     steps(&mut page, &taken)?;
     unchecked(&mut page, &taken)?;

@@ -239,7 +239,7 @@ impl Mode for Ebpf {
             calls = Some(by_name(self.level, &outcome.calls));
             if outcome.lost.runs > 0 {
                 remarks.push(
-                    "the kernel skipped runs of its programs, which counts as loss: Linux 7.0 and later do so for calls \
+                    "the kernel skipped runs of its programs, which counts as loss: newer kernels (seen on Linux 7.2) do so for calls \
                      of any process while another task is preempted in the same program on that CPU"
                         .to_owned(),
                 );

@@ -8,7 +8,7 @@ use crate::{
 use harness_record::Role;
 use std::sync::{Arc, LazyLock};
 
-/// The modes of eBPF, each with what the ones before it do but for the last two.
+/// The modes of eBPF. Each does what the one before it does and one thing more, but for the last two.
 pub(crate) static EBPF: [&Ebpf; 8] = [
     &ebpf_empty::EMPTY,
     &ebpf_tree::TREE,
@@ -71,18 +71,16 @@ pub fn control() -> &'static Arc<dyn Mode> {
 /// # Errors
 /// A clause: there is no such mode, or the parameter is none of it.
 pub fn open(name: &str, parameter: Option<&[u8]>) -> Result<Arc<dyn Mode>, String> {
+    // A peer with a binary of the user's has such a name, too, and a described one may have any.
+    let variant = name.split_once('=');
+    if let Some(mode) = variant.and_then(|(mode, word)| Ebpf::with_parameter(mode, word)) {
+        return mode.map(|mode| Arc::new(mode) as Arc<dyn Mode>);
+    }
     match (name, parameter) {
         (SeccompFile::NAME, Some(bytes)) => match SeccompFile::from_bytes(bytes) {
             Ok(mode) => Ok(Arc::new(mode)),
             Err(error) => Err(error.to_string()),
         },
-        (name, Some(bytes)) if name.starts_with("ebpf") => {
-            let (mode, _) = name.split_once('=').unwrap_or((name, ""));
-            let word = str::from_utf8(bytes).map_err(|error| error.to_string())?;
-            let mode = Ebpf::with_parameter(mode, word)
-                .unwrap_or_else(|| Err(format!("no mode {mode}")))?;
-            Ok(Arc::new(mode))
-        }
         (name, Some(bytes)) => match Peer::from_parameter(bytes) {
             Ok(mode) if mode.about().name == name => Ok(Arc::new(mode)),
             Ok(_) => Err(format!("mode {name} does not take this parameter")),
@@ -111,5 +109,22 @@ mod tests {
             let name = &mode.about().name;
             assert!(open(name, mode.parameter().as_deref()).is_ok(), "{name}");
         }
+    }
+
+    /// By its name and word alone; that a name begins alike makes no mode one of eBPF.
+    #[test]
+    fn a_variant_is_opened_elsewhere() {
+        let variant = Ebpf::with_parameter("ebpf-count", "unchecked").expect("a mode of eBPF");
+        let variant = variant.expect("a variant");
+        let name = &variant.about().name;
+        let again = open(name, variant.parameter().as_deref()).expect("the same");
+        assert_eq!(again.about(), variant.about());
+        assert!(open("ebpf-count=nothing", Some(b"nothing")).is_err());
+        let strace = Peer::built_in("strace").expect("a peer");
+        let refused = open("ebpfsnoop", strace.parameter().as_deref()).err();
+        assert_eq!(
+            refused.as_deref(),
+            Some("mode ebpfsnoop does not take this parameter")
+        );
     }
 }

@@ -50,7 +50,7 @@ pub struct Lost {
     /// Records that found no room in the ring buffer.
     pub records: u64,
     /// Runs that the kernel left out, as the same program ran on that CPU already (`recursion_misses`,
-    /// Linux 5.12). Calls of tasks outside of the tree are among them. From Linux 7.0 on a program can be
+    /// Linux 5.12). Calls of tasks outside of the tree are among them. In newer kernels (seen in 7.2, not in 6.12) a program can be
     /// preempted (`rcu_read_lock_dont_migrate` in `__bpf_trace_run`, kernel/trace/bpf_trace.c), and does not
     /// run for other tasks on that CPU until it has ended; before, preemption was off in it.
     pub runs: u64,
